@@ -1,0 +1,76 @@
+# logfold: `make all` runs the whole thing, `make test` proves it. See README.md.
+#
+# Sources are found by folder; a new .c file needs no line here. Tests: tests/unit/<room>_test.c is a cmocka program.
+
+CC      ?= gcc
+PREFIX  ?= /usr/local
+DESTDIR ?=
+SAN     ?=
+BUILD   := build$(if $(SAN),-san-$(SAN))
+OPT     ?= -O2 -g -fno-omit-frame-pointer
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
+        -Wmissing-prototypes -Wold-style-definition -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wpointer-arith \
+        -Wswitch-enum -Wimplicit-fallthrough -Wnull-dereference -Wdouble-promotion -Wredundant-decls \
+        -Wunused-macros -Wdate-time -fno-common -Werror
+ifeq ($(SAN),1)
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
+ifeq ($(SAN),thread)
+SANFLAGS := -fsanitize=thread
+endif
+HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
+CPPFLAGS += -D_GNU_SOURCE -I. -Isrc -isystem $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql) \
+            -isystem /usr/include/pg_query
+CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -fvisibility=hidden
+LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
+
+STATE_LIBS := -llmdb -lzstd -lxxhash -pthread
+LIBS := $(STATE_LIBS) -lpq -lpg_query -lprotobuf-c -lmsgpackc -lrdkafka -lgmp -linih -lmicrohttpd -lsystemd -lm
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+BASE_OBJ  := $(call obj,$(wildcard src/base/*.c))
+STATE_OBJ := $(call obj,$(wildcard state/log/*.c state/index/*.c state/store.c))
+ROOM_OBJ  := $(call obj,$(wildcard src/row/*.c src/event/*.c src/plan/*.c src/expr/*.c src/sql/*.c src/flow/*.c \
+             src/ingest/*.c src/sink/*.c src/pipeline/*.c src/http/*.c))
+PROCD_OBJ := $(call obj,$(wildcard src/procd/*.c))
+CTL_OBJ   := $(call obj,$(wildcard tools/statectl/*.c))
+UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+BENCH     := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
+
+.PHONY: build
+build: $(BUILD)/libstate.a $(BUILD)/example $(BUILD)/procd $(BUILD)/statectl
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libstate.a: $(BASE_OBJ) $(STATE_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/librooms.a: $(ROOM_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/example: $(BUILD)/state/example.o $(BUILD)/libstate.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(STATE_LIBS)
+
+$(BUILD)/procd: $(PROCD_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT)
+	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.SECONDARY:
