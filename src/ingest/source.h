@@ -1,0 +1,67 @@
+/* A source: hands out commits in order, from the position it is given, and is told what is on disk.
+ *
+ * One implementation a URL scheme: postgresql:// (pgoutput), file:PATH and - (newline-delimited Debezium JSON), none. Replay is no
+ * source: the spine reads every commit back from the log, whoever put it there. All calls on the spine thread, none waits longer
+ * than it must: the spine polls source_fd beside the store's and the sink's events. */
+#ifndef INGEST_SOURCE_H
+#define INGEST_SOURCE_H
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "plan/catalog.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct source;
+
+/* Where commits go: chunks of encoded items (event/event.h). Implemented by the spine over the store. */
+struct source_output {
+    void *ctx;
+    enum status (*append)(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err);
+    enum status (*abandon)(void *ctx, struct error *err); /* forget the unfinished commit */
+};
+
+struct source_options {
+    const char *url;
+    const struct catalog *catalog;
+    struct source_output output;
+    /* The newest value of a position in the log (all of it folded); false where there is none. */
+    bool (*position)(void *ctx, const char *name, uint64_t *value);
+    void *position_ctx;
+    uint32_t table_id_next; /* first journal id not used in the log */
+    bool once;              /* stop at what the source holds now */
+    /* PostgreSQL */
+    const char *publication; /* made where missing, if create */
+    const char *slot;
+    bool create;
+    bool snapshot_progress; /* show progress on stderr */
+};
+
+struct source_status {
+    bool connected;
+    bool snapshot;          /* the initial snapshot is running */
+    char position[128];     /* for people: "0/16B3748", "1234 bytes" */
+    uint64_t received;      /* changes handed out */
+    uint64_t lag_bytes;     /* source's end minus what was handed out, as last heard */
+    int64_t commit_time_us; /* of the newest commit handed out, since 2000-01-01 */
+    char detail[256];       /* why it is not connected */
+};
+
+/* Checks the URL and options, connects once. STATUS_RETRY: not reachable now, worth trying again (the handle is then there and
+ * source_poll goes on trying). Other failures say what to do and are final. */
+enum status source_open(struct source **out, const struct source_options *options, struct error *err);
+void source_close(struct source *s);
+/* Takes what is there without waiting, appends whole commits (or chunks of a big one) to the output, up to about `budget_bytes`.
+ * `*more` tells whether it stopped at the budget. STATUS_END where `once` is satisfied or the source is at its end for good.
+ * Connection faults are handled inside (backoff, reconnect, abandon of a half commit, one line on stderr). */
+enum status source_poll(struct source *s, uint64_t budget_bytes, bool *more, struct error *err);
+/* A descriptor that is readable when source_poll has something to do, -1 = call it by time. It may change after each call. */
+int source_fd(const struct source *s);
+/* Milliseconds after which source_poll wants to be called even if the descriptor is silent. */
+int source_timeout_ms(const struct source *s);
+/* Commits with seq below are on disk: may be acknowledged to the source. */
+enum status source_acknowledge(struct source *s, uint64_t durable_seq_next, struct error *err);
+void source_status(const struct source *s, struct source_status *out);
+
+#endif
