@@ -34,6 +34,7 @@ struct store_options {
 enum {
     STORE_CHUNK_BYTES_MAX = 16 * 1024 * 1024, /* of one store_append */
     STORE_KEY_BYTES_MAX = 16 * 1024 * 1024,   /* LMDB's own limit of 511 is taken care of inside */
+    STORE_VALUE_BYTES_MAX = 64 * 1024 * 1024,
     STORE_MAPS_MAX = 1000
 };
 
@@ -109,7 +110,7 @@ const char *store_map_name(const struct store_map *m);
 enum status store_map_stat(struct store_map *m, uint64_t *entries, uint64_t *bytes, struct error *err);
 
 /* STATUS_NOT_FOUND (err untouched) where there is no entry. `*value` is valid until the next put, delete,
- * store_snapshot_renew, checkpoint or spill of the store. */
+ * store_snapshot_renew, store_event_clear, checkpoint or spill of the store. */
 enum status store_get(struct store_map *m, struct bytes key, struct bytes *value, struct error *err);
 /* Copies both. Keys are ordered as memcmp orders them, a prefix before what it begins. */
 enum status store_put(struct store_map *m, struct bytes key, struct bytes value, struct error *err);
