@@ -32,7 +32,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BASE_OBJ  := $(call obj,$(wildcard src/base/*.c))
 STATE_OBJ := $(call obj,$(wildcard state/log/*.c state/index/*.c state/store.c))
 ROOM_OBJ  := $(call obj,$(wildcard src/row/*.c src/event/*.c src/plan/*.c src/expr/*.c src/sql/*.c src/flow/*.c \
-             src/ingest/*.c src/sink/*.c src/pipeline/*.c src/http/*.c))
+             src/ingest/*.c src/sink/*.c src/pipeline/*.c src/config/*.c))
 PROCD_OBJ := $(call obj,$(wildcard src/procd/*.c))
 CTL_OBJ   := $(call obj,$(wildcard tools/statectl/*.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))

@@ -1,0 +1,207 @@
+/* The spine: one turn of a batch through all the stages.
+ *
+ *   source --poll--> decode --> append + fdatasync --> fold --> views --> checkpoint --> sync --> acknowledge
+ *
+ * Invariants: a commit is folded only after it is appended, checkpointed and synced only after it is durable, and acknowledged to the
+ * source only after it is durable. Folding reads commits back from the log, whoever put them there: recovery, replay and live
+ * are one path. */
+#include "pipeline/spine.h"
+
+#include "base/clock.h"
+#include "base/message.h"
+
+#include <poll.h>
+
+enum {
+    POLL_BUDGET_BYTES = 4 * 1024 * 1024, /* of the source, a turn */
+    RUN_CHANGES = 32 * 1024,             /* folded before the operators run */
+    TURN_CHANGES = 256 * 1024,           /* folded before the other stages get their turn */
+    WAIT_US_MAX = 2000000,
+    DRAIN_US_MAX = 10000000 /* for the last syncs when asked to stop */
+};
+
+static enum status run_operators(struct spine *s, bool commit_ended, uint64_t seq, struct error *err)
+{
+    TRY(flow_run(s->flow, err));
+    store_reader_recycle(s->reader);
+    s->mid_commit = !commit_ended;
+    s->folded = commit_ended ? seq + 1 : seq;
+    if (s->mid_commit && store_dirty_bytes(s->store) > store_cache_bytes(s->store) / 2) {
+        return store_spill(s->store, err);
+    }
+    return STATUS_OK;
+}
+
+enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
+{
+    struct store_chunk chunk = { .last = true };
+    uint64_t turn = 0;
+    bool unrun = false;
+    s->reader_more = true;
+    while (turn < TURN_CHANGES && (s->mid_commit || unrun || s->folded < seq_limit)) {
+        if (unrun && chunk.last && chunk.seq + 1 >= seq_limit) {
+            break;
+        }
+        enum status st = store_reader_next(s->reader, &chunk, err);
+        if (st == STATUS_END) {
+            s->reader_more = false;
+            break;
+        }
+        TRY(st);
+        TRY(flow_fold(s->flow, &chunk, err));
+        unrun = true;
+        if (flow_changes(s->flow) >= RUN_CHANGES) {
+            turn += flow_changes(s->flow);
+            TRY(run_operators(s, chunk.last, chunk.seq, err));
+            unrun = false;
+        }
+    }
+    return unrun ? run_operators(s, chunk.last, chunk.seq, err) : STATUS_OK;
+}
+
+enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
+{
+    if (s->mid_commit || s->folded == s->checkpoint_begun) {
+        return STATUS_OK;
+    }
+    bool full = store_dirty_bytes(s->store) > store_cache_bytes(s->store) / 2;
+    int64_t now = clock_mono_us();
+    if (!full && (now < s->checkpoint_at_us || store_checkpoint_running(s->store) ||
+                  store_durable_seq_next(s->store) < s->folded)) {
+        return STATUS_OK;
+    }
+    TRY(store_checkpoint_begin(s->store, s->folded, err));
+    s->checkpoint_begun = s->folded;
+    s->checkpoint_at_us = now + s->options->checkpoint_interval_us;
+    return STATUS_OK;
+}
+
+static enum status take_source(struct spine *s, struct error *err)
+{
+    if (s->source_ended || s->reader_more) { /* what is in the log is folded first: the lag in memory stays bounded */
+        return STATUS_OK;
+    }
+    enum status st = source_poll(s->source, POLL_BUDGET_BYTES, &s->source_more, err);
+    if (st == STATUS_END) {
+        s->source_ended = true;
+        s->source_more = false;
+    } else if (st != STATUS_OK) {
+        return st;
+    }
+    return store_flush(s->store, err);
+}
+
+static enum status tell_durable(struct spine *s, struct error *err)
+{
+    TRY(store_event_clear(s->store, err));
+    uint64_t durable = store_durable_seq_next(s->store);
+    if (s->link.syncer != NULL) {
+        syncer_durable(s->link.syncer, durable);
+    }
+    return source_acknowledge(s->source, durable, err);
+}
+
+static enum status turn(struct spine *s, struct error *err)
+{
+    TRY(take_source(s, err));
+    TRY(spine_fold(s, UINT64_MAX, err));
+    TRY(link_step(s, false, err));
+    TRY(tell_durable(s, err));
+    TRY(spine_checkpoint_if_due(s, err));
+    report_page(s);
+    return STATUS_OK;
+}
+
+static int wait_ms(const struct spine *s)
+{
+    int64_t now = clock_mono_us();
+    int64_t wait = WAIT_US_MAX;
+    if (!s->source_ended) {
+        int64_t source_wait = (int64_t)source_timeout_ms(s->source) * 1000;
+        wait = source_wait < wait ? source_wait : wait;
+    }
+    if (s->folded != s->checkpoint_begun && s->checkpoint_at_us - now < wait) {
+        wait = s->checkpoint_at_us - now;
+    }
+    int64_t link_wait = link_wait_us(s, now);
+    wait = link_wait < wait ? link_wait : wait;
+    return wait <= 0 ? 1 : (int)((wait + 999) / 1000);
+}
+
+/* Waits until a stage has something to do. Returns true when asked to stop (`watch_stop` false: that is known already). */
+static bool wait_for_events(struct spine *s, bool may_sleep, bool watch_stop)
+{
+    struct pollfd fds[4] = { { .fd = watch_stop ? s->options->stop_fd : -1, .events = POLLIN },
+                             { .fd = store_event_fd(s->store), .events = POLLIN },
+                             { .fd = s->link.syncer != NULL ? syncer_fd(s->link.syncer) : -1, .events = POLLIN },
+                             { .fd = s->source_ended ? -1 : source_fd(s->source), .events = POLLIN } };
+    if (s->options->on_turn != NULL) {
+        s->options->on_turn(s->options->ctx);
+    }
+    int n = poll(fds, 4, may_sleep ? wait_ms(s) : 0);
+    return n > 0 && fds[0].revents != 0;
+}
+
+static enum status end_drain(struct spine *s, struct error *err)
+{
+    TRY(store_checkpoint_begin(s->store, s->folded, err));
+    TRY(store_checkpoint_wait(s->store, err));
+    s->checkpoint_begun = s->folded;
+    TRY(tell_durable(s, err));
+    report_page(s);
+    return STATUS_OK;
+}
+
+/* After the source's end or a wish to stop: everything on disk, checkpointed and, until `deadline_us`, synced. */
+static enum status drain(struct spine *s, int64_t deadline_us, struct error *err)
+{
+    bool once = s->options->once;
+    TRY(store_wait_durable(s->store, store_seq_next(s->store), err));
+    do {
+        TRY(spine_fold(s, UINT64_MAX, err));
+        TRY(spine_checkpoint_if_due(s, err));
+    } while (s->reader_more);
+    TRY(tell_durable(s, err));
+    while (!link_is_synced(s) && clock_mono_us() < deadline_us) {
+        TRY(link_step(s, true, err));
+        if (s->link.state == LINK_DOWN) {
+            return once ? error_set(err, STATUS_RETRY, 0, "could not sync the sink: %s", s->link.last_error)
+                        : end_drain(s, err);
+        }
+        report_page(s);
+        if (!link_is_synced(s) && wait_for_events(s, true, once)) {
+            return error_set(err, STATUS_STOPPED, 0, "stopped before the sink was synced");
+        }
+        TRY(tell_durable(s, err));
+    }
+    return end_drain(s, err);
+}
+
+static enum status live(struct spine *s, struct error *err)
+{
+    bool stop = false;
+    while (!stop) {
+        TRY(turn(s, err));
+        if (s->source_ended && !s->reader_more && s->options->once) {
+            return drain(s, INT64_MAX, err);
+        }
+        bool busy = s->reader_more || s->source_more;
+        stop = wait_for_events(s, !busy, true);
+    }
+    message_line(MESSAGE_INFO, "procd", "stopping seq=%llu", (unsigned long long)s->folded);
+    return drain(s, clock_mono_us() + DRAIN_US_MAX, err);
+}
+
+enum status pipeline_run(const struct pipeline_options *options, struct error *err)
+{
+    struct spine s = { 0 };
+    enum status st = spine_open(&s, options, err);
+    if (st == STATUS_OK) {
+        if (options->on_ready != NULL) {
+            options->on_ready(options->ctx);
+        }
+        st = live(&s, err);
+    }
+    spine_close(&s);
+    return st;
+}

@@ -1,0 +1,221 @@
+/* Opens everything, in the order in which one needs the other, and brings the state to the log's end before the source is asked.
+ *
+ * If the sink shows a seq between the checkpoint and the log's end (the usual case after a crash), folding stops right there once
+ * and everything gathered so far is forgotten: from then on what gathers is exactly what the sink lacks. */
+#include "pipeline/spine.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "flow/view.h"
+#include "pipeline/identity.h"
+
+#include <inttypes.h>
+#include <poll.h>
+
+enum { SINK_WAIT_US = 5000000, PROGRESS_AFTER_US = 1000000 };
+
+static enum status on_change(void *ctx, uint32_t view_idx, struct bytes row, int64_t weight, struct error *err)
+{
+    struct spine *s = ctx;
+    return s->pending_on ? pending_add(s->link.pending, view_idx, row, weight, err) : STATUS_OK;
+}
+
+static enum status on_view_error(void *ctx, uint32_t view_idx, const char *text, struct error *err)
+{
+    (void)err;
+    struct spine *s = ctx;
+    mem_free(s->view_errors[view_idx]);
+    s->view_errors[view_idx] = text == NULL ? NULL : mem_strdup(text);
+    s->view_errors_dirty = true;
+    const struct catalog_view *view = s->views[view_idx];
+    if (text != NULL) {
+        message_line(MESSAGE_WARN, "flow", "view %s.%s is in error and shows no rows: %s", view->schema, view->name, text);
+    } else {
+        message_line(MESSAGE_INFO, "flow", "view %s.%s has recovered", view->schema, view->name);
+    }
+    return STATUS_OK;
+}
+
+static int first_error(void *ctx, const char *text)
+{
+    char **slot = ctx;
+    *slot = mem_strdup(text);
+    return 1;
+}
+
+static void list_views(struct spine *s)
+{
+    const struct catalog *c = s->options->catalog;
+    s->views = mem_zalloc((c->view_count + 1) * sizeof *s->views);
+    for (uint32_t i = 0; i < c->view_count; i++) {
+        if (c->views[i]->materialized) {
+            s->views[s->view_count] = c->views[i];
+            s->view_count += 1;
+        }
+    }
+    s->view_errors = mem_zalloc((s->view_count + 1) * sizeof *s->view_errors);
+}
+
+static enum status open_state(struct spine *s, struct error *err)
+{
+    const struct pipeline_options *o = s->options;
+    TRY(store_open(&s->store,
+                   &(struct store_options){
+                       .path = o->store_path, .cache_bytes = o->cache_bytes, .segment_bytes = o->segment_bytes },
+                   err));
+    uint64_t old_id = 0;
+    if (o->replay) {
+        TRY(identity_store_id(s->store, &old_id, err));
+        TRY(store_rebuild_begin(s->store, err));
+    }
+    struct identity identity;
+    TRY(identity_check(s->store, o->catalog, o->name, o->schema_text, old_id, &identity, err));
+    s->store_id = identity.store_id;
+    TRY(flow_open(&s->flow,
+                  &(struct flow_options){ .catalog = o->catalog,
+                                          .store = s->store,
+                                          .on_change = on_change,
+                                          .on_view_error = on_view_error,
+                                          .ctx = s },
+                  err));
+    for (uint32_t v = 0; v < s->view_count; v++) {
+        TRY(view_errors(s->store, o->catalog, s->views[v], first_error, &s->view_errors[v], err));
+    }
+    s->folded = store_checkpoint_seq_next(s->store);
+    s->checkpoint_begun = s->folded;
+    TRY(page_open(&s->page, o->store_path, true, err));
+    return store_reader_open(s->store, s->folded, &s->reader, err);
+}
+
+static bool asked_to_stop(const struct spine *s)
+{
+    struct pollfd fd = { .fd = s->options->stop_fd, .events = POLLIN };
+    return poll(&fd, 1, 0) > 0;
+}
+
+/* Folds until `seq_limit` or the log's end, checkpointing on the way. */
+static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *err)
+{
+    const char *what = s->options->replay ? "replay" : "recover";
+    uint64_t first = s->folded;
+    uint64_t last = store_seq_next(s->store) < seq_limit ? store_seq_next(s->store) : seq_limit;
+    bool shown = false;
+    while (s->folded < last) {
+        TRY(spine_fold(s, seq_limit, err));
+        TRY(spine_checkpoint_if_due(s, err));
+        report_page(s);
+        int64_t took = clock_mono_us() - s->started_us;
+        if (s->options->on_turn != NULL) {
+            s->options->on_turn(s->options->ctx);
+        }
+        if (took > PROGRESS_AFTER_US) {
+            double share = (double)(s->folded - first) / (double)(last - first);
+            double rate = (double)flow_change_count(s->flow) / ((double)took / 1e6);
+            message_progress(what, false, "seq=%" PRIu64 " of %" PRIu64 " %.0f%% events/s=%.0f left=%.0fs", s->folded, last,
+                             share * 100, rate, share > 0 ? (double)took / 1e6 / share * (1 - share) : 0.0);
+            shown = true;
+        }
+        if (asked_to_stop(s)) {
+            return error_set(err, STATUS_STOPPED, 0, "stopped in the middle of a %s", what);
+        }
+    }
+    if (shown || s->options->replay) {
+        int64_t took = clock_mono_us() - s->started_us;
+        message_progress(what, true, "done seq=%" PRIu64 " events=%" PRIu64 " seconds=%.2f events/s=%.0f", s->folded,
+                         flow_change_count(s->flow), (double)took / 1e6,
+                         (double)flow_change_count(s->flow) / ((double)took / 1e6));
+    }
+    return STATUS_OK;
+}
+
+static enum status recover(struct spine *s, struct error *err)
+{
+    struct sink_progress progress = { 0 };
+    bool connected = false;
+    bool rebuilt = false;
+    TRY(link_wait_connected(s, SINK_WAIT_US, &progress, &connected, &rebuilt, err));
+    bool cut = !s->options->replay && connected && !rebuilt && progress.exists && progress.store_id == s->store_id &&
+               progress.seq_next >= s->folded && progress.seq_next <= store_seq_next(s->store);
+    if (cut) {
+        TRY(catch_up(s, progress.seq_next, err));
+        TRY(pending_reset(s->link.pending, progress.seq_next, err));
+    }
+    s->pending_on = s->link.state != LINK_NONE && pending_base(s->link.pending) != PENDING_BASE_UNKNOWN;
+    TRY(catch_up(s, UINT64_MAX, err));
+    if (s->options->replay) {
+        TRY(store_rebuild_finish(s->store, s->folded, err));
+        s->checkpoint_begun = s->folded;
+    }
+    return connected ? link_settle(s, &progress, rebuilt, err) : STATUS_OK;
+}
+
+/* ---- the source ---- */
+
+static enum status output_append(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err)
+{
+    struct spine *s = ctx;
+    return store_append(s->store, chunk, last, seq, err);
+}
+
+static enum status output_abandon(void *ctx, struct error *err)
+{
+    struct spine *s = ctx;
+    return store_append_abandon(s->store, err);
+}
+
+static bool known_position(void *ctx, const char *name, uint64_t *value)
+{
+    return flow_position(((struct spine *)ctx)->flow, name, value);
+}
+
+static enum status open_source(struct spine *s, struct error *err)
+{
+    const struct pipeline_options *o = s->options;
+    struct source_options options = { .url = o->source_url,
+                                      .catalog = o->catalog,
+                                      .output = { .ctx = s, .append = output_append, .abandon = output_abandon },
+                                      .position = known_position,
+                                      .position_ctx = s,
+                                      .table_id_next = flow_table_id_next(s->flow),
+                                      .once = o->once,
+                                      .publication = o->source_publication,
+                                      .slot = o->source_slot,
+                                      .create = o->source_create,
+                                      .snapshot_progress = true };
+    enum status st = source_open(&s->source, &options, err);
+    if (st == STATUS_RETRY && s->source != NULL && !o->once) {
+        message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);
+        return STATUS_OK;
+    }
+    return st;
+}
+
+enum status spine_open(struct spine *s, const struct pipeline_options *options, struct error *err)
+{
+    *s = (struct spine){ .options = options, .started_us = clock_mono_us() };
+    list_views(s);
+    TRY(open_state(s, err));
+    TRY(link_open(s, err));
+    TRY(recover(s, err));
+    TRY(open_source(s, err));
+    message_line(MESSAGE_INFO, "procd", "ready seq=%" PRIu64 " views=%u startup_ms=%" PRId64, s->folded, s->view_count,
+                 (clock_mono_us() - s->started_us) / 1000);
+    return STATUS_OK;
+}
+
+void spine_close(struct spine *s)
+{
+    link_close(&s->link);
+    source_close(s->source);
+    store_reader_close(s->reader);
+    flow_close(s->flow);
+    store_close(s->store);
+    page_close(s->page);
+    for (uint32_t v = 0; v < s->view_count; v++) {
+        mem_free(s->view_errors[v]);
+    }
+    mem_free(s->view_errors);
+    mem_free(s->views);
+    *s = (struct spine){ 0 };
+}

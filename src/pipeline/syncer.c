@@ -1,0 +1,164 @@
+#include "pipeline/syncer.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct syncer {
+    struct sink *sink;
+    int fd;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* under the lock */
+    enum syncer_request request; /* being done; NONE = idle */
+    const struct sink_batch *batch;
+    uint64_t durable_seq_next;
+    struct syncer_result result; /* request != NONE: not taken yet */
+    bool stop;
+};
+
+static void do_request(struct syncer *s, enum syncer_request request, struct syncer_result *result)
+{
+    int64_t start = clock_mono_us();
+    if (request == SYNCER_CONNECT) {
+        result->status = sink_connect(s->sink, &result->progress, &result->rebuilt, &result->error);
+    } else {
+        result->status = sink_sync(s->sink, s->batch, &result->error);
+    }
+    result->request = request;
+    result->duration_us = clock_mono_us() - start;
+}
+
+static void *syncer_main(void *arg)
+{
+    struct syncer *s = arg;
+    pthread_mutex_lock(&s->lock);
+    for (;;) {
+        bool waits = s->request == SYNCER_SYNC && s->durable_seq_next < s->batch->seq_next_to;
+        if (s->stop) {
+            break;
+        }
+        if (s->request == SYNCER_NONE || s->result.request != SYNCER_NONE || waits) {
+            pthread_cond_wait(&s->changed, &s->lock);
+            continue;
+        }
+        struct syncer_result result = { 0 };
+        enum syncer_request request = s->request;
+        pthread_mutex_unlock(&s->lock);
+        do_request(s, request, &result);
+        pthread_mutex_lock(&s->lock);
+        s->result = result;
+        (void)eventfd_write(s->fd, 1);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+enum status syncer_open_take(struct syncer **out, struct sink *sink, struct error *err)
+{
+    struct syncer *s = mem_zalloc(sizeof *s);
+    s->sink = sink;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = s->fd < 0 ? errno : pthread_create(&s->thread, NULL, syncer_main, s);
+    if (rc != 0) {
+        if (s->fd >= 0) {
+            close(s->fd);
+        }
+        sink_close(sink);
+        mem_free(s);
+        return error_set(err, STATUS_IO, rc, "could not start the sink thread");
+    }
+    *out = s;
+    return STATUS_OK;
+}
+
+void syncer_close(struct syncer *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    bool busy = s->request != SYNCER_NONE && s->result.request == SYNCER_NONE;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    if (busy) {
+        sink_interrupt(s->sink);
+    }
+    pthread_join(s->thread, NULL);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    close(s->fd);
+    sink_close(s->sink);
+    mem_free(s);
+}
+
+static void hand_over(struct syncer *s, enum syncer_request request, const struct sink_batch *batch)
+{
+    pthread_mutex_lock(&s->lock);
+    assert(s->request == SYNCER_NONE);
+    s->request = request;
+    s->batch = batch;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void syncer_connect(struct syncer *s)
+{
+    hand_over(s, SYNCER_CONNECT, NULL);
+}
+
+void syncer_sync(struct syncer *s, const struct sink_batch *batch)
+{
+    hand_over(s, SYNCER_SYNC, batch);
+}
+
+void syncer_durable(struct syncer *s, uint64_t seq_next)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->durable_seq_next != seq_next) {
+        s->durable_seq_next = seq_next;
+        pthread_cond_signal(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool syncer_is_idle(struct syncer *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool idle = s->request == SYNCER_NONE;
+    pthread_mutex_unlock(&s->lock);
+    return idle;
+}
+
+void syncer_take_result(struct syncer *s, struct syncer_result *out)
+{
+    pthread_mutex_lock(&s->lock);
+    *out = s->result;
+    if (out->request != SYNCER_NONE) {
+        eventfd_t count;
+        (void)eventfd_read(s->fd, &count);
+        s->result.request = SYNCER_NONE;
+        s->request = SYNCER_NONE;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+int syncer_fd(const struct syncer *s)
+{
+    return s->fd;
+}
+
+struct sink *syncer_sink(struct syncer *s)
+{
+    assert(syncer_is_idle(s));
+    return s->sink;
+}
