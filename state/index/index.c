@@ -374,6 +374,11 @@ void index_close(struct index *ix)
     if (ix == NULL) {
         return;
     }
+    struct error unwanted;
+    if (ix->checkpoint.has_thread) {
+        /* Whoever closes gets no answer; a checkpoint that fails now is missing at the next open, as after a crash. */
+        (void)index_checkpoint_wait(ix, &unwanted);
+    }
     index_cursors_detach(ix);
     checkpoint_stop(ix);
     while (ix->cursors != NULL) {

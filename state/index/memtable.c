@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-    FANOUT = 64,
+    FANOUT = 32,
     DEPTH_MAX = 16,
+    CACHE_LINE_BYTES = 64,
     CHUNK_BYTES = 1024 * 1024,
     CHUNK_SHARED_BYTES_MAX = CHUNK_BYTES / 4 /* larger allocations get a chunk of their own */
 };
@@ -28,6 +29,7 @@ struct memtable_chunk {
 struct memtable_node {
     uint32_t count;
     struct memtable_node *next; /* of a leaf: the leaf to the right */
+    prefix_t upper;             /* of a leaf with a next: the prefix of that one's first key */
     prefix_t prefixes[FANOUT];
     struct memtable_entry *entries[FANOUT]; /* of an inner node: the separators */
     struct memtable_node *children[];       /* FANOUT + 1 in inner nodes, none in leaves */
@@ -73,17 +75,18 @@ void memtable_pool_release(struct memtable_pool *pool)
 
 static void *pool_alloc_slow(struct memtable_pool *pool, size_t bytes)
 {
-    size_t chunk_bytes = bytes > CHUNK_SHARED_BYTES_MAX ? bytes : CHUNK_BYTES;
-    struct memtable_chunk *chunk = chunk_bytes == CHUNK_BYTES ? pool->spare : NULL;
+    bool shared = bytes <= CHUNK_SHARED_BYTES_MAX;
+    struct memtable_chunk *chunk = shared ? pool->spare : NULL;
     if (chunk != NULL) {
         pool->spare = chunk->next;
     } else {
+        uint64_t chunk_bytes = shared ? CHUNK_BYTES : bytes;
         chunk = mem_alloc(sizeof *chunk + chunk_bytes);
         chunk->bytes = chunk_bytes;
     }
     chunk->next = pool->used;
     pool->used = chunk;
-    if (chunk_bytes == CHUNK_BYTES) {
+    if (shared) {
         pool->next = chunk->data + bytes;
         pool->end = chunk->data + CHUNK_BYTES;
     }
@@ -187,8 +190,7 @@ static inline bool leaf_covers(const struct memtable_node *leaf, struct bytes ke
         return false;
     }
     const struct memtable_node *next = leaf->next;
-    return next == NULL || p < next->prefixes[0] ||
-           (p == next->prefixes[0] && entry_compare(next->entries[0], key) > 0);
+    return next == NULL || p < leaf->upper || (p == leaf->upper && entry_compare(next->entries[0], key) > 0);
 }
 
 static inline uint32_t child_idx_of(const struct memtable_node *node, struct bytes key, prefix_t p)
@@ -198,11 +200,21 @@ static inline uint32_t child_idx_of(const struct memtable_node *node, struct byt
     return equal ? idx + 1 : idx;
 }
 
+/* A search in a node that is not in the processor's cache would wait for one line after the other. */
+static inline void node_prefetch(const struct memtable_node *node)
+{
+    const char *at = (const char *)node;
+    for (size_t i = 0; i < sizeof *node; i += CACHE_LINE_BYTES) {
+        __builtin_prefetch(at + i);
+    }
+}
+
 static struct memtable_node *leaf_descend(const struct memtable *t, struct bytes key, prefix_t p)
 {
     struct memtable_node *node = t->root;
     for (uint32_t level = t->depth; level > 1; level--) {
         node = node->children[child_idx_of(node, key, p)];
+        node_prefetch(node);
     }
     return node;
 }
@@ -226,6 +238,7 @@ static struct memtable_node *node_new(struct memtable *t, bool leaf)
         pool_alloc(t->pool, sizeof *node + (leaf ? 0 : (FANOUT + 1) * sizeof(struct memtable_node *)));
     node->count = 0;
     node->next = NULL;
+    node->upper = 0;
     return node;
 }
 
@@ -271,6 +284,8 @@ static struct separator leaf_split(struct memtable *t, struct memtable_node *lea
             slots_insert(right, idx - leaf->count, p, e);
         }
     }
+    right->upper = leaf->upper;
+    leaf->upper = right->prefixes[0];
     return (struct separator){ .prefix = right->prefixes[0], .entry = right->entries[0], .right = right };
 }
 

@@ -197,7 +197,7 @@ static void uses_a_reset_pool_again(void **unused)
         assert_int_equal(memtable_entry_value(memtable_find(&t, &finger, bytes_of("big", 3))).len, 3 << 20);
         assert_int_equal(t.entry_count, 20001);
         mem_free(big);
-        memtable_pool_reset(&pool, 4 << 20);
+        memtable_pool_reset(&pool, 8 << 20);
         assert_int_equal(pool.bytes, 0);
     }
     memtable_pool_release(&pool);
