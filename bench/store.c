@@ -30,8 +30,8 @@ static void puts_run(struct store_map *m, const char *what, uint64_t count, bool
     struct error err;
     int64_t since = clock_mono_us();
     for (uint64_t i = 0; i < count; i++) {
-        uint8_t key[9] = { 1 };
-        uint8_t value[32] = { 0 };
+        uint8_t key[9] = {1};
+        uint8_t value[32] = {0};
         store_be64(key + 1, key_number(i, scattered));
         store_le64(value, i);
         need(index_put(m, bytes_of(key, sizeof key), bytes_of(value, sizeof value), &err), &err);
@@ -44,7 +44,7 @@ static void gets_run(struct store_map *m, const char *what, uint64_t count, bool
     struct error err;
     int64_t since = clock_mono_us();
     for (uint64_t i = 0; i < count; i++) {
-        uint8_t key[9] = { 1 };
+        uint8_t key[9] = {1};
         struct bytes value;
         store_be64(key + 1, key_number(i, scattered));
         need(index_get(m, bytes_of(key, sizeof key), &value, &err), &err);
@@ -61,7 +61,7 @@ static void scans_run(struct store_map *m, const char *what, uint64_t count)
     need(index_cursor_open(m, &c, &err), &err);
     int64_t since = clock_mono_us();
     for (uint64_t i = 0; i < count; i++) {
-        uint8_t key[9] = { 1 };
+        uint8_t key[9] = {1};
         store_be64(key + 1, key_number(i, true));
         need(index_cursor_seek(c, bytes_of(key, sizeof key), &err), &err);
         for (int step = 0; step < 3; step++) {
@@ -77,7 +77,7 @@ static void checkpoint_run(struct index *ix, const char *what, uint64_t count)
 {
     struct error err;
     int64_t since = clock_mono_us();
-    need(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    need(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     need(index_checkpoint_wait(ix, &err), &err);
     report(what, since, count);
 }
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
     struct index *ix;
     struct store_map *ascending;
     struct store_map *scattered;
-    need(index_open(&ix, &(struct index_options){ .path = argv[1] }, &err), &err);
+    need(index_open(&ix, &(struct index_options){.path = argv[1]}, &err), &err);
     need(index_map_open(ix, "ascending", &ascending, &err), &err);
     need(index_map_open(ix, "scattered", &scattered, &err), &err);
     puts_run(ascending, "ascending put, new", count, false);

@@ -9,7 +9,7 @@
 
 static enum status word_count(struct store_map *counts, struct bytes word, struct error *err)
 {
-    struct bytes value = { 0 };
+    struct bytes value = {0};
     enum status st = store_get(counts, word, &value, err);
     if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
         return st;
@@ -70,7 +70,7 @@ static enum status run(const char *folder, const char *line, bool checkpoint, st
     struct store_map *counts;
     uint64_t seq;
     enum status st;
-    TRY_GOTO(done, store_open(&s, &(struct store_options){ .path = folder }, err));
+    TRY_GOTO(done, store_open(&s, &(struct store_options){.path = folder}, err));
     TRY_GOTO(done, store_map_open(s, "counts", &counts, err));
     TRY_GOTO(done, store_append(s, bytes_of(line, strlen(line)), true, &seq, err));
     uint64_t seq_next = store_checkpoint_seq_next(s);

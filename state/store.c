@@ -63,8 +63,8 @@ static enum status lock_take(struct store *s, struct error *err)
 {
     char path[STORE_PATH_BYTES + STORE_NAME_BYTES];
     snprintf(path, sizeof path, "%s/lock", s->path);
-    TRY(file_open(&s->lock, path, (struct file_options){ .write = true, .create = true }, err));
-    char pid[PID_TEXT_BYTES] = { 0 };
+    TRY(file_open(&s->lock, path, (struct file_options){.write = true, .create = true}, err));
+    char pid[PID_TEXT_BYTES] = {0};
     if (flock(s->lock.fd, LOCK_EX | LOCK_NB) != 0) {
         int cause = errno;
         size_t got = 0;
@@ -75,8 +75,8 @@ static enum status lock_take(struct store *s, struct error *err)
         if (cause != EWOULDBLOCK) {
             return error_set(err, STATUS_IO, cause, "could not lock %s", path);
         }
-        return error_set(err, STATUS_LOCKED, 0, "could not open store %s for writing: process %s holds its lock", s->path,
-                         got == 0 ? "(unknown)" : pid);
+        return error_set(err, STATUS_LOCKED, 0, "could not open store %s for writing: process %s holds its lock",
+                         s->path, got == 0 ? "(unknown)" : pid);
     }
     int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
     TRY(file_truncate(&s->lock, 0, err));
@@ -85,12 +85,12 @@ static enum status lock_take(struct store *s, struct error *err)
 
 static enum status index_start(struct store *s, const struct store_options *options, struct error *err)
 {
-    struct index_options index_options = { .path = s->path,
-                                           .read_only = options->read_only,
-                                           .cache_bytes = options->cache_bytes,
-                                           .notify = event_signal,
-                                           .check = log_check,
-                                           .ctx = s };
+    struct index_options index_options = {.path = s->path,
+                                          .read_only = options->read_only,
+                                          .cache_bytes = options->cache_bytes,
+                                          .notify = event_signal,
+                                          .check = log_check,
+                                          .ctx = s};
     return index_open(&s->index, &index_options, err);
 }
 
@@ -103,7 +103,7 @@ static enum status log_start(struct store *s, const struct store_options *option
         .path = path,
         .read_only = options->read_only,
         .segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : segment_bytes_default,
-        .watermark = { .segment_idx = mark.log_segment_idx, .offset = mark.log_offset, .seq_next = mark.log_seq_next },
+        .watermark = {.segment_idx = mark.log_segment_idx, .offset = mark.log_offset, .seq_next = mark.log_seq_next},
         .notify = log_notified,
         .notify_ctx = s,
     };
@@ -350,10 +350,10 @@ static enum status mark_make(struct store *s, uint64_t seq_next, struct index_ma
     assert(seq_next <= log_seq_next(s->log));
     TRY(log_note(s, log_wait_durable(s->log, seq_next, err), err));
     struct log_watermark watermark = log_watermark(s->log);
-    *mark = (struct index_mark){ .seq_next = seq_next,
-                                 .log_segment_idx = watermark.segment_idx,
-                                 .log_offset = watermark.offset,
-                                 .log_seq_next = watermark.seq_next };
+    *mark = (struct index_mark){.seq_next = seq_next,
+                                .log_segment_idx = watermark.segment_idx,
+                                .log_offset = watermark.offset,
+                                .log_seq_next = watermark.seq_next};
     return STATUS_OK;
 }
 

@@ -158,8 +158,8 @@ static void generation_freeze(struct index *ix)
         m->frozen = m->active;
         m->frozen_finger = m->active_finger;
         m->frozen_cleared = m->active_cleared;
-        m->active = (struct memtable){ .pool = &ix->pools[next] };
-        m->active_finger = (struct memtable_finger){ 0 };
+        m->active = (struct memtable){.pool = &ix->pools[next]};
+        m->active_finger = (struct memtable_finger){0};
         m->active_cleared = false;
     }
     ix->active_pool_idx = next;
@@ -172,7 +172,7 @@ static void items_fill(struct index *ix)
     size_t had = cp->item_capacity;
     mem_grow(&cp->items, &cp->item_capacity, ix->map_count, sizeof cp->items[0]);
     for (size_t i = had; i < cp->item_capacity; i++) {
-        cp->items[i] = (struct checkpoint_item){ 0 };
+        cp->items[i] = (struct checkpoint_item){0};
     }
     cp->item_count = 0;
     for (size_t i = 0; i < ix->map_count; i++) {
@@ -322,7 +322,7 @@ enum status index_spill(struct index *ix, struct error *err)
 {
     assert(!ix->options.read_only);
     TRY(index_checkpoint_wait(ix, err));
-    TRY(job_submit(ix, CHECKPOINT_SPILL, &(struct index_mark){ 0 }, err));
+    TRY(job_submit(ix, CHECKPOINT_SPILL, &(struct index_mark){0}, err));
     return index_checkpoint_wait(ix, err);
 }
 

@@ -73,7 +73,7 @@ static enum status sources_place(struct store_cursor *c, struct bytes key, struc
 {
     struct store_map *m = c->map;
     c->iters[SOURCE_ACTIVE] = memtable_seek(&m->active, &m->active_finger, key);
-    c->iters[SOURCE_FROZEN] = (struct memtable_iter){ 0 };
+    c->iters[SOURCE_FROZEN] = (struct memtable_iter){0};
     if (!m->index->frozen_clean && !m->active_cleared) {
         c->iters[SOURCE_FROZEN] = memtable_seek(&m->frozen, &m->frozen_finger, key);
     }
@@ -124,7 +124,7 @@ static enum status sources_replace(struct store_cursor *c, struct error *err)
         return STATUS_OK;
     }
     for (unsigned source = 0; source < SOURCES; source++) {
-        struct bytes key = { 0 };
+        struct bytes key = {0};
         if (source_key(c, source, &key) && bytes_equal(key, position)) {
             c->steps_due |= 1U << source;
         }
@@ -137,7 +137,8 @@ enum status index_cursor_seek(struct store_cursor *c, struct bytes key, struct e
     if (index_is_poisoned_or_raised(c->map->index)) {
         TRY(index_check(c->map->index, err));
     }
-    /* `key` may be what this cursor handed out, but then it is not in position_kept: only lost entries are kept there. */
+    /* `key` may be what this cursor handed out, but then it is not in position_kept: only lost entries are kept there.
+     */
     buffer_reset(&c->position_kept);
     buffer_append(&c->position_kept, key.data, key.len);
     c->position = buffer_bytes(&c->position_kept);
@@ -151,7 +152,7 @@ static inline unsigned source_choose(struct store_cursor *c, struct bytes *key)
     unsigned chosen = SOURCES;
     unsigned equal = 0;
     for (unsigned source = 0; source < SOURCES; source++) {
-        struct bytes candidate = { 0 };
+        struct bytes candidate = {0};
         if (!source_key(c, source, &candidate)) {
             continue;
         }

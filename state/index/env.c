@@ -66,7 +66,7 @@ static enum status env_fail(const struct env *env, int rc, const char *what, str
 /* LMDB takes non-const pointers and does not write through them. */
 static inline MDB_val val_of(struct bytes b)
 {
-    return (MDB_val){ .mv_size = b.len, .mv_data = (void *)(uintptr_t)b.data };
+    return (MDB_val){.mv_size = b.len, .mv_data = (void *)(uintptr_t)b.data};
 }
 
 static inline struct bytes bytes_of_val(MDB_val v)
@@ -193,7 +193,7 @@ static enum status txn_begin(struct env *env, unsigned flags, struct env_txn **o
         return env_fail(env, rc, "begin a transaction on", err);
     }
     *out = mem_alloc(sizeof **out);
-    **out = (struct env_txn){ .env = env, .lmdb = lmdb };
+    **out = (struct env_txn){.env = env, .lmdb = lmdb};
     return STATUS_OK;
 }
 
@@ -250,8 +250,7 @@ enum status env_map_open(struct env_txn *txn, const char *name, bool create, uns
     MDB_dbi dbi;
     int rc = mdb_dbi_open(txn->lmdb, name, create ? MDB_CREATE : 0, &dbi);
     if (rc == MDB_NOTFOUND) {
-        return error_set(err, STATUS_NOT_FOUND, 0, "could not open map %s in %s: there is none", name,
-                         txn->env->path);
+        return error_set(err, STATUS_NOT_FOUND, 0, "could not open map %s in %s: there is none", name, txn->env->path);
     }
     if (rc != 0) {
         return env_fail(txn->env, rc, "open a map of", err);
@@ -260,8 +259,8 @@ enum status env_map_open(struct env_txn *txn, const char *name, bool create, uns
     return STATUS_OK;
 }
 
-static enum status maps_visit(struct env_txn *txn, void (*visit)(void *ctx, const char *name, unsigned map),
-                              void *ctx, struct error *err)
+static enum status maps_visit(struct env_txn *txn, void (*visit)(void *ctx, const char *name, unsigned map), void *ctx,
+                              struct error *err)
 {
     MDB_dbi main_map;
     int rc = mdb_dbi_open(txn->lmdb, NULL, 0, &main_map);
@@ -271,8 +270,8 @@ static enum status maps_visit(struct env_txn *txn, void (*visit)(void *ctx, cons
     struct env_cursor *c = NULL;
     enum status st;
     TRY_GOTO(done, env_cursor_open(txn, main_map, &c, err));
-    struct bytes key = { 0 };
-    struct bytes value = { 0 };
+    struct bytes key = {0};
+    struct bytes value = {0};
     while ((st = env_cursor_next(c, &key, &value, err)) == STATUS_OK) {
         char name[ENV_KEY_BYTES_MAX + 1];
         snprintf(name, sizeof name, "%.*s", (int)key.len, (const char *)key.data);
@@ -356,7 +355,7 @@ enum status env_cursor_open(struct env_txn *txn, unsigned map, struct env_cursor
         return env_fail(txn->env, rc, "read", err);
     }
     *out = mem_alloc(sizeof **out);
-    **out = (struct env_cursor){ .env = txn->env, .lmdb = lmdb };
+    **out = (struct env_cursor){.env = txn->env, .lmdb = lmdb};
     return STATUS_OK;
 }
 
@@ -393,18 +392,17 @@ enum status env_cursor_seek(struct env_cursor *c, struct bytes key, struct bytes
 
 enum status env_cursor_next(struct env_cursor *c, struct bytes *key, struct bytes *value, struct error *err)
 {
-    MDB_val k = { 0 };
+    MDB_val k = {0};
     return cursor_get(c, MDB_NEXT, &k, key, value, err);
 }
 
 enum status env_cursor_last(struct env_cursor *c, struct bytes *key, struct bytes *value, struct error *err)
 {
-    MDB_val k = { 0 };
+    MDB_val k = {0};
     return cursor_get(c, MDB_LAST, &k, key, value, err);
 }
 
-enum status env_cursor_put(struct env_cursor *c, struct bytes key, struct bytes value, bool append,
-                           struct error *err)
+enum status env_cursor_put(struct env_cursor *c, struct bytes key, struct bytes value, bool append, struct error *err)
 {
     MDB_val k = val_of(key);
     MDB_val v = val_of(value);

@@ -1,8 +1,9 @@
 /* One LMDB environment: ordered maps on disk, one writing transaction, any number of snapshots. The rest of the
  * project knows nothing of LMDB.
  *
- * Keys are 1..ENV_KEY_BYTES_MAX bytes, ordered as memcmp orders them. Every failure names the folder. STATUS_RETRY means
- * that the map of addresses is full: abort, env_grow, do it again. Never open the same folder twice in one process. */
+ * Keys are 1..ENV_KEY_BYTES_MAX bytes, ordered as memcmp orders them. Every failure names the folder. STATUS_RETRY
+ * means that the map of addresses is full: abort, env_grow, do it again. Never open the same folder twice in one
+ * process. */
 #ifndef STATE_INDEX_ENV_H
 #define STATE_INDEX_ENV_H
 
@@ -39,9 +40,9 @@ void env_forget_dead_readers(struct env *env);
 
 /* A snapshot: it may be used by one thread at a time, any thread. */
 enum status env_snapshot_begin(struct env *env, struct env_txn **out, struct error *err);
-void env_snapshot_pause(struct env_txn *txn);                             /* its cursors must be closed before */
+void env_snapshot_pause(struct env_txn *txn);                           /* its cursors must be closed before */
 enum status env_snapshot_renew(struct env_txn *txn, struct error *err); /* pauses first where needed */
-void env_snapshot_end(struct env_txn *txn);                               /* NULL is fine */
+void env_snapshot_end(struct env_txn *txn);                             /* NULL is fine */
 
 /* The writing transaction belongs to the thread that begins it; another may read through it while that one rests. */
 enum status env_write_begin(struct env *env, struct env_txn **out, struct error *err);
@@ -49,7 +50,8 @@ enum status env_write_commit(struct env_txn *txn, struct error *err); /* ends it
 void env_write_abort(struct env_txn *txn);                            /* NULL is fine */
 
 /* `*map` is a number valid in this transaction and, once it is committed, in all that begin later (a snapshot is
- * committed by env_maps_open alone). ENV_MAP_NONE and STATUS_NOT_FOUND where it does not exist and `create` is not set. */
+ * committed by env_maps_open alone). ENV_MAP_NONE and STATUS_NOT_FOUND where it does not exist and `create` is not set.
+ */
 enum status env_map_open(struct env_txn *txn, const char *name, bool create, unsigned *map, struct error *err);
 /* Opens all maps that exist, so that their numbers are valid in transactions that begin later. No other transaction may
  * be opening maps meanwhile. */
@@ -72,7 +74,6 @@ enum status env_cursor_seek(struct env_cursor *c, struct bytes key, struct bytes
 enum status env_cursor_next(struct env_cursor *c, struct bytes *key, struct bytes *value, struct error *err);
 enum status env_cursor_last(struct env_cursor *c, struct bytes *key, struct bytes *value, struct error *err);
 /* `append`: the key is known to be past the last one, which makes for full pages. */
-enum status env_cursor_put(struct env_cursor *c, struct bytes key, struct bytes value, bool append,
-                           struct error *err);
+enum status env_cursor_put(struct env_cursor *c, struct bytes key, struct bytes value, bool append, struct error *err);
 
 #endif

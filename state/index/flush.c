@@ -16,8 +16,8 @@ struct flush {
 
 static enum status greatest_load(struct flush *f, struct error *err)
 {
-    struct bytes key = { 0 };
-    struct bytes value = { 0 };
+    struct bytes key = {0};
+    struct bytes value = {0};
     enum status st = env_cursor_last(f->cursor, &key, &value, err);
     f->none = st == STATUS_END;
     if (st == STATUS_OK) {
@@ -28,17 +28,16 @@ static enum status greatest_load(struct flush *f, struct error *err)
 }
 
 /* Two long keys of one hash cannot both be stored; better to stop than to mix them up. */
-static enum status long_key_check(struct flush *f, const struct key_stored *stored, struct bytes key,
-                                  struct error *err)
+static enum status long_key_check(struct flush *f, const struct key_stored *stored, struct bytes key, struct error *err)
 {
-    struct bytes there = { 0 };
+    struct bytes there = {0};
     enum status st = env_get(f->txn, f->number, stored->bytes, &there, err);
     if (st == STATUS_NOT_FOUND) {
         return STATUS_OK;
     }
     TRY(st);
-    struct bytes full = { 0 };
-    struct bytes value = { 0 };
+    struct bytes full = {0};
+    struct bytes value = {0};
     TRY(key_load(stored->bytes, there, &full, &value, err));
     if (!bytes_equal(full, key)) {
         return error_set(err, STATUS_UNSUPPORTED, 0,
@@ -107,7 +106,7 @@ done:
 
 enum status flush_items(struct checkpoint *cp, struct error *err)
 {
-    struct flush f = { .txn = cp->txn };
+    struct flush f = {.txn = cp->txn};
     enum status st = STATUS_OK;
     for (size_t i = 0; i < cp->item_count; i++) {
         struct checkpoint_item *item = &cp->items[i];

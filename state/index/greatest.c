@@ -20,8 +20,8 @@ enum status index_greatest_read(struct index_greatest *g, struct env_txn *txn, u
     }
     struct env_cursor *c;
     TRY(env_cursor_open(txn, number, &c, err));
-    struct bytes key = { 0 };
-    struct bytes value = { 0 };
+    struct bytes key = {0};
+    struct bytes value = {0};
     enum status st = env_cursor_last(c, &key, &value, err);
     if (st == STATUS_OK) {
         index_greatest_set(g, key);

@@ -112,8 +112,8 @@ enum status index_map_open(struct index *ix, const char *name, struct store_map 
     TRY(index_check(ix, err));
     size_t len = strlen(name);
     if (len == 0 || len > MAP_NAME_BYTES_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "could not open map \"%.64s\": its name has %zu bytes, not 1..%d", name,
-                         len, MAP_NAME_BYTES_MAX);
+        return error_set(err, STATUS_INVALID, 0, "could not open map \"%.64s\": its name has %zu bytes, not 1..%d",
+                         name, len, MAP_NAME_BYTES_MAX);
     }
     size_t idx = map_rank(ix, name);
     bool there = idx < ix->map_count && strcmp(ix->maps[idx]->name, name) == 0;
@@ -121,8 +121,8 @@ enum status index_map_open(struct index *ix, const char *name, struct store_map 
         return error_set(err, STATUS_NOT_FOUND, 0, "could not open map %s in %s: there is none", name, ix->path);
     }
     if (!there && ix->map_count >= STORE_MAPS_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "could not open map %s in %s: it would be more than %d", name, ix->path,
-                         STORE_MAPS_MAX);
+        return error_set(err, STATUS_INVALID, 0, "could not open map %s in %s: it would be more than %d", name,
+                         ix->path, STORE_MAPS_MAX);
     }
     *out = index_map_add(ix, name);
     (*out)->opened = true;
@@ -172,7 +172,7 @@ static enum status view_get(struct store_map *m, struct bytes key, struct bytes 
     struct bytes found;
     enum status st = env_get(m->index->view, m->view_map, stored.bytes, &found, err);
     if (st == STATUS_OK && stored.is_long) {
-        struct bytes full = { 0 };
+        struct bytes full = {0};
         st = key_load(stored.bytes, found, &full, value, err);
         if (st == STATUS_OK && !bytes_equal(full, key)) {
             return STATUS_NOT_FOUND;
@@ -212,8 +212,9 @@ static enum status change_refuse(const struct store_map *m, struct bytes key, st
         return error_set(err, STATUS_UNSUPPORTED, 0, "could not change map %s: %s is open for reading only", m->name,
                          m->index->path);
     }
-    return error_set(err, STATUS_INVALID, 0, "could not change map %s: a key of %zu bytes or a value of %zu is too long",
-                     m->name, key.len, value.len);
+    return error_set(err, STATUS_INVALID, 0,
+                     "could not change map %s: a key of %zu bytes or a value of %zu is too long", m->name, key.len,
+                     value.len);
 }
 
 static inline bool change_is_refused(const struct store_map *m, struct bytes key, struct bytes value)
@@ -234,8 +235,8 @@ enum status index_put(struct store_map *m, struct bytes key, struct bytes value,
 
 enum status index_delete(struct store_map *m, struct bytes key, struct error *err)
 {
-    if (change_is_refused(m, key, (struct bytes){ 0 })) {
-        return change_refuse(m, key, (struct bytes){ 0 }, err);
+    if (change_is_refused(m, key, (struct bytes){0})) {
+        return change_refuse(m, key, (struct bytes){0}, err);
     }
     if (memtable_delete(&m->active, &m->active_finger, key)) {
         m->version++;
@@ -245,11 +246,11 @@ enum status index_delete(struct store_map *m, struct bytes key, struct error *er
 
 enum status index_map_clear(struct store_map *m, struct error *err)
 {
-    if (change_is_refused(m, (struct bytes){ 0 }, (struct bytes){ 0 })) {
-        return change_refuse(m, (struct bytes){ 0 }, (struct bytes){ 0 }, err);
+    if (change_is_refused(m, (struct bytes){0}, (struct bytes){0})) {
+        return change_refuse(m, (struct bytes){0}, (struct bytes){0}, err);
     }
-    m->active = (struct memtable){ .pool = m->active.pool };
-    m->active_finger = (struct memtable_finger){ 0 };
+    m->active = (struct memtable){.pool = m->active.pool};
+    m->active_finger = (struct memtable_finger){0};
     m->active_cleared = true;
     m->version++;
     return attend_if_raised(m->index, err);
@@ -261,10 +262,10 @@ void index_generations_reset(struct index *ix)
 {
     for (size_t i = 0; i < ix->map_count; i++) {
         struct store_map *m = ix->maps[i];
-        m->active = (struct memtable){ .pool = &ix->pools[ix->active_pool_idx] };
-        m->frozen = (struct memtable){ 0 };
-        m->active_finger = (struct memtable_finger){ 0 };
-        m->frozen_finger = (struct memtable_finger){ 0 };
+        m->active = (struct memtable){.pool = &ix->pools[ix->active_pool_idx]};
+        m->frozen = (struct memtable){0};
+        m->active_finger = (struct memtable_finger){0};
+        m->frozen_finger = (struct memtable_finger){0};
         m->active_cleared = false;
         m->frozen_cleared = false;
         m->version++;
@@ -314,7 +315,7 @@ static enum status env_open_read(struct index *ix, struct error *err)
         TRY(folder_current(ix->path, &ix->env_idx, err));
         char path[INDEX_PATH_BYTES];
         folder_env_path(ix->path, ix->env_idx, path);
-        st = env_open(&ix->env, &(struct env_options){ .path = path, .read_only = true }, err);
+        st = env_open(&ix->env, &(struct env_options){.path = path, .read_only = true}, err);
         if (st != STATUS_NOT_FOUND || folder_current(ix->path, &again, err) != STATUS_OK || again == ix->env_idx) {
             break;
         }
@@ -336,7 +337,7 @@ static enum status env_open_write(struct index *ix, struct error *err)
     char path[INDEX_PATH_BYTES];
     folder_env_path(ix->path, ix->env_idx, path);
     TRY(folder_make(path, err));
-    TRY(env_open(&ix->env, &(struct env_options){ .path = path, .map_bytes = ix->options.map_bytes }, err));
+    TRY(env_open(&ix->env, &(struct env_options){.path = path, .map_bytes = ix->options.map_bytes}, err));
     TRY(folder_sync(path, err));
     TRY(folder_sync(ix->path, err));
     return fresh ? folder_current_set(ix->path, ix->env_idx, err) : STATUS_OK;

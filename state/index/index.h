@@ -1,5 +1,6 @@
 /* The state half of a store: named ordered maps, changed in memory and written by checkpoints. What store.h says of
- * maps, cursors, checkpoints and rebuilds is done here; the functions below are those of store.h with the store left out.
+ * maps, cursors, checkpoints and rebuilds is done here; the functions below are those of store.h with the store left
+ * out.
  *
  * Called by one thread, the spine; one thread of the index's own writes checkpoints. */
 #ifndef STATE_INDEX_INDEX_H
@@ -12,11 +13,11 @@ struct index;
 struct index_options {
     const char *path; /* the store's folder, which exists; the caller holds its lock unless read_only */
     bool read_only;
-    uint64_t cache_bytes; /* 0 = 256 MiB */
-    uint64_t map_bytes;   /* address space to begin with; 0 = as large as is sensible */
-    void (*notify)(void *ctx);                              /* by the checkpoint thread, at the end of its work */
+    uint64_t cache_bytes;                               /* 0 = 256 MiB */
+    uint64_t map_bytes;                                 /* address space to begin with; 0 = as large as is sensible */
+    void (*notify)(void *ctx);                          /* by the checkpoint thread, at the end of its work */
     enum status (*check)(void *ctx, struct error *err); /* by the spine, some time after index_raise */
-    void *ctx;                                              /* of both; either may be NULL */
+    void *ctx;                                          /* of both; either may be NULL */
 };
 
 /* What a checkpoint stands for: commits below seq_next are folded; the rest is the log's watermark. */

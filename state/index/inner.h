@@ -3,7 +3,8 @@
  * Changes pass through generations. The active one is changed by the spine. A checkpoint or spill freezes it: from then
  * on nobody changes it, and the checkpoint thread writes it while the spine goes on with a new active one. When it is
  * written it stays as a clean cache until the next freeze. Below both is what the spine sees of LMDB, the view: its
- * snapshot of the last checkpoint, or after a spill the resting write transaction itself. Lookups ask active, frozen, view. */
+ * snapshot of the last checkpoint, or after a spill the resting write transaction itself. Lookups ask active, frozen,
+ * view. */
 #ifndef STATE_INDEX_INNER_H
 #define STATE_INDEX_INNER_H
 
@@ -27,7 +28,7 @@ struct index_greatest {
 struct store_map {
     struct index *index;
     char *name;
-    bool opened; /* somebody holds the handle */
+    bool opened;           /* somebody holds the handle */
     unsigned snapshot_map; /* number valid in the snapshot, ENV_MAP_NONE = not there */
     unsigned view_map;     /* number valid in the view */
     struct index_greatest greatest;
@@ -131,7 +132,8 @@ void index_greatest_set(struct index_greatest *g, struct bytes stored_key);
 void index_greatest_release(struct index_greatest *g);
 
 /* cursor.c */
-/* Before the view moves or a generation goes: every open cursor keeps a copy of its position and lets go of the rest. */
+/* Before the view moves or a generation goes: every open cursor keeps a copy of its position and lets go of the rest.
+ */
 void index_cursors_detach(struct index *ix);
 
 /* checkpoint.c */

@@ -70,7 +70,7 @@ void memtable_pool_release(struct memtable_pool *pool)
 {
     chunks_free(pool->used);
     chunks_free(pool->spare);
-    *pool = (struct memtable_pool){ 0 };
+    *pool = (struct memtable_pool){0};
 }
 
 static void *pool_alloc_slow(struct memtable_pool *pool, size_t bytes)
@@ -220,8 +220,8 @@ static struct memtable_node *leaf_descend(const struct memtable *t, struct bytes
 }
 
 /* The leaf in which `key` is or belongs; the memtable is not empty. */
-static inline struct memtable_node *leaf_of(const struct memtable *t, struct memtable_finger *finger,
-                                            struct bytes key, prefix_t p)
+static inline struct memtable_node *leaf_of(const struct memtable *t, struct memtable_finger *finger, struct bytes key,
+                                            prefix_t p)
 {
     if (finger == NULL) {
         return leaf_descend(t, key, p);
@@ -286,7 +286,7 @@ static struct separator leaf_split(struct memtable *t, struct memtable_node *lea
     }
     right->upper = leaf->upper;
     leaf->upper = right->prefixes[0];
-    return (struct separator){ .prefix = right->prefixes[0], .entry = right->entries[0], .right = right };
+    return (struct separator){.prefix = right->prefixes[0], .entry = right->entries[0], .right = right};
 }
 
 static void inner_insert(struct memtable_node *node, uint32_t idx, struct separator s)
@@ -306,7 +306,7 @@ static struct separator inner_split(struct memtable *t, struct memtable_node *no
         return s;
     }
     uint32_t middle = FANOUT / 2;
-    struct separator up = { .prefix = node->prefixes[middle], .entry = node->entries[middle], .right = right };
+    struct separator up = {.prefix = node->prefixes[middle], .entry = node->entries[middle], .right = right};
     memcpy(right->children, node->children + middle + 1, (node->count - middle) * sizeof right->children[0]);
     slots_move(right, node, middle + 1);
     node->count = middle;
@@ -431,8 +431,7 @@ bool memtable_delete(struct memtable *t, struct memtable_finger *finger, struct 
     return true;
 }
 
-const struct memtable_entry *memtable_find(const struct memtable *t, struct memtable_finger *finger,
-                                           struct bytes key)
+const struct memtable_entry *memtable_find(const struct memtable *t, struct memtable_finger *finger, struct bytes key)
 {
     if (t->root == NULL) {
         return NULL;
@@ -446,7 +445,7 @@ const struct memtable_entry *memtable_find(const struct memtable *t, struct memt
 
 struct memtable_iter memtable_seek(const struct memtable *t, struct memtable_finger *finger, struct bytes key)
 {
-    struct memtable_iter it = { 0 };
+    struct memtable_iter it = {0};
     if (t->root == NULL) {
         return it;
     }

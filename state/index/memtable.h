@@ -72,8 +72,7 @@ bool memtable_put(struct memtable *t, struct memtable_finger *finger, struct byt
 bool memtable_delete(struct memtable *t, struct memtable_finger *finger, struct bytes key);
 
 /* Returns the entry, which may be a tombstone, or NULL. */
-const struct memtable_entry *memtable_find(const struct memtable *t, struct memtable_finger *finger,
-                                           struct bytes key);
+const struct memtable_entry *memtable_find(const struct memtable *t, struct memtable_finger *finger, struct bytes key);
 
 struct memtable_iter {
     const struct memtable_node *leaf; /* NULL = past the last */

@@ -20,7 +20,7 @@ void index_map_stored_name(const char *name, char out[static INDEX_MAP_NAME_BYTE
 
 enum status index_meta_write(struct env_txn *txn, unsigned number, const struct index_mark *mark, struct error *err)
 {
-    uint8_t record[RECORD_BYTES] = { 0 };
+    uint8_t record[RECORD_BYTES] = {0};
     store_le32(record, FORMAT_VERSION);
     store_le64(record + 8, mark->seq_next);
     store_le64(record + 16, mark->log_segment_idx);
@@ -32,11 +32,11 @@ enum status index_meta_write(struct env_txn *txn, unsigned number, const struct 
 
 enum status index_meta_read(struct env_txn *txn, unsigned number, struct index_mark *mark, struct error *err)
 {
-    *mark = (struct index_mark){ 0 };
+    *mark = (struct index_mark){0};
     if (number == ENV_MAP_NONE) {
         return STATUS_OK;
     }
-    struct bytes record = { 0 };
+    struct bytes record = {0};
     enum status st = env_get(txn, number, bytes_of(record_key, sizeof record_key - 1), &record, err);
     if (st == STATUS_NOT_FOUND) {
         return STATUS_OK;

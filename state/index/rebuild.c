@@ -25,7 +25,7 @@ static enum status rebuild_open(struct index *ix, struct error *err)
     char path[INDEX_PATH_BYTES];
     folder_env_path(ix->path, ix->env_idx, path);
     TRY(folder_make(path, err));
-    struct env_options options = { .path = path, .unsynced = true, .map_bytes = ix->options.map_bytes };
+    struct env_options options = {.path = path, .unsynced = true, .map_bytes = ix->options.map_bytes};
     TRY(env_open(&ix->env, &options, err));
     return index_view_open(ix, err);
 }
@@ -71,7 +71,7 @@ static enum status newest_open(struct index *ix, struct error *err)
         char path[INDEX_PATH_BYTES];
         folder_env_path(ix->path, newest, path);
         struct env *env;
-        TRY(env_open(&env, &(struct env_options){ .path = path, .read_only = true }, err));
+        TRY(env_open(&env, &(struct env_options){.path = path, .read_only = true}, err));
         env_close(ix->env);
         ix->env = env;
         ix->env_idx = newest;

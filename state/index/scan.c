@@ -66,7 +66,7 @@ enum status scan_step(struct scan *s, struct error *err)
         s->valid = false;
         return STATUS_OK;
     }
-    struct scan_entry stored = { 0 };
+    struct scan_entry stored = {0};
     enum status st = env_cursor_next(s->cursor, &stored.key, &stored.value, err);
     if (st == STATUS_OK) {
         return entry_show(s, stored, err);
@@ -87,7 +87,7 @@ enum status scan_seek(struct scan *s, struct env_txn *txn, unsigned map, struct 
         sought.bytes.len = KEY_PREFIX_BYTES;
     }
     s->valid = false;
-    struct scan_entry stored = { 0 };
+    struct scan_entry stored = {0};
     enum status st = env_cursor_seek(s->cursor, sought.bytes, &stored.key, &stored.value, err);
     if (st != STATUS_OK) {
         return st == STATUS_END ? STATUS_OK : st;
@@ -112,5 +112,5 @@ void scan_release(struct scan *s)
 {
     scan_detach(s);
     mem_free(s->group);
-    *s = (struct scan){ 0 };
+    *s = (struct scan){0};
 }

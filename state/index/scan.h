@@ -13,12 +13,12 @@ struct scan_entry {
 struct scan {
     struct env_cursor *cursor;
     bool valid;
-    struct scan_entry entry; /* where valid */
+    struct scan_entry entry;  /* where valid */
     struct scan_entry *group; /* long keys with the same stored prefix, sorted */
     size_t group_count;
     size_t group_idx;
     size_t group_capacity;
-    bool has_pending; /* the LMDB cursor has already read the entry behind the group */
+    bool has_pending;          /* the LMDB cursor has already read the entry behind the group */
     struct scan_entry pending; /* as stored */
 };
 

@@ -122,7 +122,7 @@ static void keys_make(struct run *r)
             uint8_t other = (uint8_t)(random_next(&r->rng) % (dice < 4 ? 3 : 256));
             data[j] = j >= same ? other : j == 0 ? first : (uint8_t)7;
         }
-        r->keys[i] = (struct model_key){ .data = data, .len = len };
+        r->keys[i] = (struct model_key){.data = data, .len = len};
     }
     qsort(r->keys, KEYS, sizeof r->keys[0], key_order);
     r->key_count = 1;
@@ -151,7 +151,7 @@ static struct bytes value_of(struct run *r, const struct model_value *v)
 static void run_open(struct run *r, uint64_t map_bytes)
 {
     struct error err;
-    struct index_options options = { .path = r->path, .cache_bytes = 1 << 22, .map_bytes = map_bytes };
+    struct index_options options = {.path = r->path, .cache_bytes = 1 << 22, .map_bytes = map_bytes};
     ok(index_open(&r->ix, &options, &err), &err);
     for (int i = 0; i < MAPS; i++) {
         char name[16];
@@ -221,7 +221,7 @@ static void put_one(struct run *r, int map, size_t i)
     struct model_value *v = &r->now.values[map][i];
     uint64_t dice = random_next(&r->rng) % 100;
     size_t len = dice == 0 ? random_next(&r->rng) % VALUE_BYTES_MAX : random_next(&r->rng) % 40;
-    *v = (struct model_value){ .present = true, .seed = (uint32_t)random_next(&r->rng), .len = len };
+    *v = (struct model_value){.present = true, .seed = (uint32_t)random_next(&r->rng), .len = len};
     ok(index_put(r->maps[map], key_at(r, i), value_of(r, v), &err), &err);
 }
 
@@ -254,7 +254,7 @@ static void walk_some(struct run *r, int map, size_t i)
 static void checkpoint(struct run *r)
 {
     struct error err;
-    struct index_mark mark = { .seq_next = ++r->seq_next, .log_offset = r->seq_next * 3 };
+    struct index_mark mark = {.seq_next = ++r->seq_next, .log_offset = r->seq_next * 3};
     ok(index_checkpoint_begin(r->ix, &mark, &err), &err);
     r->saved = r->now;
     r->fresh_only = false;
@@ -294,7 +294,7 @@ static void rebuild_begin(struct run *r)
 static void rebuild_finish(struct run *r)
 {
     struct error err;
-    struct index_mark mark = { .seq_next = ++r->seq_next, .log_offset = r->seq_next * 3 };
+    struct index_mark mark = {.seq_next = ++r->seq_next, .log_offset = r->seq_next * 3};
     ok(index_rebuild_finish(r->ix, &mark, &err), &err);
     r->saved = r->now;
     r->rebuilding = false;
@@ -378,7 +378,7 @@ static void counters_put(struct store_map *m, uint32_t from, uint32_t to, uint32
     struct error err;
     for (uint32_t i = from; i < to; i++) {
         uint8_t key[4];
-        uint8_t out[100] = { 0 };
+        uint8_t out[100] = {0};
         store_be32(key, i);
         store_le32(out, value);
         ok(index_put(m, bytes_of(key, sizeof key), bytes_of(out, sizeof out), &err), &err);
@@ -390,7 +390,7 @@ static void counters_match(struct store_map *m, uint32_t from, uint32_t to, uint
     struct error err;
     for (uint32_t i = from; i < to; i++) {
         uint8_t key[4];
-        struct bytes out = { 0 };
+        struct bytes out = {0};
         store_be32(key, i);
         ok(index_get(m, bytes_of(key, sizeof key), &out, &err), &err);
         assert_int_equal(out.len, 100);
@@ -401,7 +401,7 @@ static void counters_match(struct store_map *m, uint32_t from, uint32_t to, uint
 static void open_at(struct index **ix, struct store_map **m, const char *path, uint64_t map_bytes)
 {
     struct error err;
-    ok(index_open(ix, &(struct index_options){ .path = path, .map_bytes = map_bytes }, &err), &err);
+    ok(index_open(ix, &(struct index_options){.path = path, .map_bytes = map_bytes}, &err), &err);
     ok(index_map_open(*ix, "m", m, &err), &err);
 }
 
@@ -417,7 +417,7 @@ static void may_be_changed_while_a_checkpoint_is_written(void **unused)
     open_at(&ix, &m, path, 0);
     for (uint32_t round = 1; round <= 5; round++) {
         counters_put(m, 0, COUNT, round);
-        ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = round }, &err), &err);
+        ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = round}, &err), &err);
         counters_put(m, 0, COUNT / 2, 1000 + round);
         counters_match(m, 0, COUNT / 2, 1000 + round);
         counters_match(m, COUNT / 2, COUNT, round);
@@ -446,7 +446,7 @@ static void keeps_nothing_of_a_spill_without_a_checkpoint(void **unused)
     struct error err;
     open_at(&ix, &m, path, 0);
     counters_put(m, 0, 100, 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     for (uint32_t part = 0; part < 4; part++) {
         counters_put(m, part * 1000, part * 1000 + 1000, 2);
         ok(index_spill(ix, &err), &err);
@@ -474,7 +474,7 @@ static void enlarges_the_address_space_for_one_large_checkpoint(void **unused)
     struct error err;
     open_at(&ix, &m, path, 128 * 1024);
     counters_put(m, 0, 30000, 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     while (index_checkpoint_running(ix)) {
         usleep(1000);
     }
@@ -498,7 +498,7 @@ static void fails_for_good_where_a_spill_fills_the_address_space(void **unused)
     struct error err;
     open_at(&ix, &m, path, 1024 * 1024);
     counters_put(m, 0, 100, 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     counters_put(m, 0, 1000, 2);
     ok(index_spill(ix, &err), &err);
     counters_put(m, 0, 30000, 2);
@@ -519,19 +519,19 @@ static enum status failure_of_full_disk(const char *path, struct error *err)
     struct store_map *m;
     open_at(&ix, &m, path, 0);
     counters_put(m, 0, 100, 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, err), err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, err), err);
     ok(index_checkpoint_wait(ix, err), err);
     signal(SIGXFSZ, SIG_IGN);
-    struct rlimit limit = { .rlim_cur = 256 * 1024, .rlim_max = RLIM_INFINITY };
+    struct rlimit limit = {.rlim_cur = 256 * 1024, .rlim_max = RLIM_INFINITY};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     counters_put(m, 0, 20000, 2);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 2 }, err), err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 2}, err), err);
     enum status st = index_checkpoint_wait(ix, err);
     struct error again;
     struct bytes value;
     assert_int_equal(index_get(m, text("k"), &value, &again), st);
     assert_int_equal(index_put(m, text("k"), text("v"), &again), st);
-    assert_int_equal(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 3 }, &again), st);
+    assert_int_equal(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 3}, &again), st);
     assert_string_equal(again.text, err->text);
     assert_int_equal(index_checkpoint_seq_next(ix), 1);
     index_close(ix);
@@ -572,7 +572,7 @@ static void is_poisoned_by_what_the_owner_finds(void **unused)
     struct store_map *m;
     struct error err;
     struct bytes value;
-    ok(index_open(&ix, &(struct index_options){ .path = path, .check = check_fails }, &err), &err);
+    ok(index_open(&ix, &(struct index_options){.path = path, .check = check_fails}, &err), &err);
     ok(index_map_open(ix, "m", &m, &err), &err);
     ok(index_put(m, text("k"), text("v"), &err), &err);
     index_raise(ix);
@@ -604,7 +604,7 @@ static void lists_the_maps_of_the_last_checkpoint_by_name(void **unused)
     char names[64] = "";
     ok(index_maps(ix, name_gather, names, &err), &err);
     assert_string_equal(names, "");
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 0 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 0}, &err), &err);
     ok(index_checkpoint_wait(ix, &err), &err);
     ok(index_maps(ix, name_gather, names, &err), &err);
     assert_string_equal(names, "a b m ");
@@ -616,7 +616,7 @@ static void lists_the_maps_of_the_last_checkpoint_by_name(void **unused)
     long_name[255] = '\0';
     ok(index_map_open(ix, long_name, &m, &err), &err);
     ok(index_put(m, text("k"), text("v"), &err), &err);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     index_close(ix);
     folder_drop(path);
 }
@@ -634,10 +634,9 @@ static void holds_large_keys_and_values(void **unused)
     uint8_t *space = mem_zalloc((size_t)STORE_VALUE_BYTES_MAX + 1);
     open_at(&ix, &m, path, 0);
     assert_int_equal(index_put(m, bytes_of(space, key_len + 1), text("v"), &err), STATUS_INVALID);
-    assert_int_equal(index_put(m, text("k"), bytes_of(space, (size_t)STORE_VALUE_BYTES_MAX + 1), &err),
-                     STATUS_INVALID);
+    assert_int_equal(index_put(m, text("k"), bytes_of(space, (size_t)STORE_VALUE_BYTES_MAX + 1), &err), STATUS_INVALID);
     ok(index_put(m, bytes_of(space, key_len), bytes_of(space, STORE_VALUE_BYTES_MAX), &err), &err);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     index_close(ix);
     open_at(&ix, &m, path, 0);
     ok(index_get(m, bytes_of(space, key_len), &got, &err), &err);
@@ -663,7 +662,7 @@ static bool reader_sees(struct store_map *m, uint32_t i, uint32_t expected)
 {
     struct error err;
     uint8_t key[4];
-    struct bytes out = { 0 };
+    struct bytes out = {0};
     store_be32(key, i);
     enum status st = index_get(m, bytes_of(key, 4), &out, &err);
     return expected == 0 ? st == STATUS_NOT_FOUND : st == STATUS_OK && load_le32(out.data) == expected;
@@ -675,7 +674,7 @@ static int reader_main(const char *path, int in, int out)
     struct index *ix;
     struct store_map *m;
     struct error err;
-    if (index_open(&ix, &(struct index_options){ .path = path, .read_only = true }, &err) != STATUS_OK ||
+    if (index_open(&ix, &(struct index_options){.path = path, .read_only = true}, &err) != STATUS_OK ||
         index_map_open(ix, "m", &m, &err) != STATUS_OK) {
         return 1;
     }
@@ -719,7 +718,7 @@ static void a_reader_beside_sees_checkpoints_and_a_rebuild(void **unused)
     struct error err;
     open_at(&ix, &m, path, 0);
     counters_put(m, 0, 1000, 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     index_close(ix);
     int pid = fork();
     if (pid == 0) {
@@ -731,16 +730,16 @@ static void a_reader_beside_sees_checkpoints_and_a_rebuild(void **unused)
     open_at(&ix, &m, path, 0);
     for (uint32_t round = 2; round < 30; round++) {
         counters_put(m, 0, 1000, round);
-        ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = round }, &err), &err);
+        ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = round}, &err), &err);
         ok(index_checkpoint_wait(ix, &err), &err);
         assert_int_equal(reader_ask(in[1], out[0], (uint8_t)round), round);
     }
     ok(index_rebuild_begin(ix, &err), &err);
     counters_put(m, 0, 10, 50);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     ok(index_checkpoint_wait(ix, &err), &err);
     assert_int_equal(reader_ask(in[1], out[0], 29), 29);
-    ok(index_rebuild_finish(ix, &(struct index_mark){ .seq_next = 2 }, &err), &err);
+    ok(index_rebuild_finish(ix, &(struct index_mark){.seq_next = 2}, &err), &err);
     assert_int_equal(reader_ask(in[1], out[0], 50), 50);
     reader_ask(in[1], out[0], 0);
     child_exits_well(pid);
@@ -755,8 +754,7 @@ static void a_read_only_index_that_is_not_there_is_not_found(void **unused)
     folder_new(path);
     struct index *ix;
     struct error err;
-    assert_int_equal(index_open(&ix, &(struct index_options){ .path = path, .read_only = true }, &err),
-                     STATUS_NOT_FOUND);
+    assert_int_equal(index_open(&ix, &(struct index_options){.path = path, .read_only = true}, &err), STATUS_NOT_FOUND);
     assert_null(ix);
     folder_drop(path);
 }
@@ -775,7 +773,7 @@ static int crash_main(const char *path, uint32_t round)
         counters_match(m, 0, 3000, round);
     }
     counters_put(m, 0, 3000, round + 1);
-    ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = round + 1 }, &err), &err);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = round + 1}, &err), &err);
     ok(index_checkpoint_wait(ix, &err), &err);
     counters_put(m, 0, 3000, 999);
     if (round % 3 == 0) {
@@ -783,7 +781,7 @@ static int crash_main(const char *path, uint32_t round)
     } else if (round % 3 == 1) {
         ok(index_rebuild_begin(ix, &err), &err);
         counters_put(m, 0, 2000, 999);
-        ok(index_checkpoint_begin(ix, &(struct index_mark){ .seq_next = 1 }, &err), &err);
+        ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
     }
     return 0;
 }

@@ -40,7 +40,7 @@ static int model_order(const void *a, const void *b)
 static size_t model_make(struct model_key *keys, uint64_t *rng)
 {
     for (size_t i = 0; i < KEYS; i++) {
-        keys[i] = (struct model_key){ .len = random_next(rng) % KEY_BYTES_MAX };
+        keys[i] = (struct model_key){.len = random_next(rng) % KEY_BYTES_MAX};
         size_t zeros = random_next(rng) % 3 == 0 ? 17 : 0;
         for (size_t j = 0; j < keys[i].len; j++) {
             keys[i].data[j] = j < zeros ? 0 : (uint8_t)(random_next(rng) % 4 == 0 ? 0 : random_next(rng) % 256);
@@ -100,9 +100,9 @@ static void behaves_as_a_sorted_array_under_random_operations(void **unused)
         uint64_t rng = seed * 0x9E3779B97F4A7C15ULL;
         struct model_key *keys = mem_alloc(KEYS * sizeof *keys);
         size_t count = model_make(keys, &rng);
-        struct memtable_pool pool = { 0 };
-        struct memtable t = { .pool = &pool };
-        struct memtable_finger finger = { 0 };
+        struct memtable_pool pool = {0};
+        struct memtable t = {.pool = &pool};
+        struct memtable_finger finger = {0};
         uint8_t space[256];
         for (int op = 0; op < 100000; op++) {
             struct model_key *k = &keys[random_next(&rng) % count];
@@ -136,9 +136,9 @@ static void keeps_ascending_and_descending_keys_in_order(void **unused)
     (void)unused;
     enum { COUNT = 100000 };
     for (int descending = 0; descending < 2; descending++) {
-        struct memtable_pool pool = { 0 };
-        struct memtable t = { .pool = &pool };
-        struct memtable_finger finger = { 0 };
+        struct memtable_pool pool = {0};
+        struct memtable t = {.pool = &pool};
+        struct memtable_finger finger = {0};
         for (uint32_t i = 0; i < COUNT; i++) {
             uint8_t key[4];
             store_be32(key, descending ? COUNT - 1 - i : i);
@@ -163,9 +163,9 @@ static void keeps_ascending_and_descending_keys_in_order(void **unused)
 static void takes_no_new_memory_for_values_that_are_not_larger(void **unused)
 {
     (void)unused;
-    struct memtable_pool pool = { 0 };
-    struct memtable t = { .pool = &pool };
-    struct memtable_finger finger = { 0 };
+    struct memtable_pool pool = {0};
+    struct memtable t = {.pool = &pool};
+    struct memtable_finger finger = {0};
     struct bytes key = bytes_of("key", 3);
     memtable_put(&t, &finger, key, bytes_of("0123456789", 10));
     uint64_t before = pool.bytes;
@@ -185,10 +185,10 @@ static void takes_no_new_memory_for_values_that_are_not_larger(void **unused)
 static void uses_a_reset_pool_again(void **unused)
 {
     (void)unused;
-    struct memtable_pool pool = { 0 };
+    struct memtable_pool pool = {0};
     for (int round = 0; round < 3; round++) {
-        struct memtable t = { .pool = &pool };
-        struct memtable_finger finger = { 0 };
+        struct memtable t = {.pool = &pool};
+        struct memtable_finger finger = {0};
         uint8_t *big = mem_zalloc(3 << 20);
         for (uint32_t i = 0; i < 20000; i++) {
             memtable_put(&t, &finger, bytes_of(&i, 4), bytes_of(big, i % 100));

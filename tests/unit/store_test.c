@@ -48,7 +48,7 @@ static struct store *opened(const char *path, bool read_only, struct store_map *
 {
     struct store *s;
     struct error err;
-    ok(store_open(&s, &(struct store_options){ .path = path, .read_only = read_only }, &err), &err);
+    ok(store_open(&s, &(struct store_options){.path = path, .read_only = read_only}, &err), &err);
     ok(store_map_open(s, "sums", sums, &err), &err);
     return s;
 }
@@ -119,7 +119,7 @@ static uint64_t numbers_fold(struct store *s, struct store_map *sums, uint64_t f
 
 static void sums_match(struct store_map *sums, uint64_t to)
 {
-    uint64_t expected[RESIDUES] = { 0 };
+    uint64_t expected[RESIDUES] = {0};
     for (uint64_t n = 0; n < to; n++) {
         expected[n % RESIDUES] += n + 1;
     }
@@ -207,7 +207,7 @@ static void refuses_a_second_writer_and_names_the_first(void **unused)
     struct error err;
     struct store *s = opened(path, false, &sums);
     struct store *second;
-    assert_int_equal(store_open(&second, &(struct store_options){ .path = path }, &err), STATUS_LOCKED);
+    assert_int_equal(store_open(&second, &(struct store_options){.path = path}, &err), STATUS_LOCKED);
     assert_null(second);
     char pid[32];
     snprintf(pid, sizeof pid, "%ld", (long)getpid());
@@ -215,7 +215,7 @@ static void refuses_a_second_writer_and_names_the_first(void **unused)
     assert_non_null(strstr(err.text, path));
     int child = fork();
     if (child == 0) {
-        _exit(store_open(&second, &(struct store_options){ .path = path }, &err) == STATUS_LOCKED ? 0 : 1);
+        _exit(store_open(&second, &(struct store_options){.path = path}, &err) == STATUS_LOCKED ? 0 : 1);
     }
     child_exits_well(child);
     store_close(s);
@@ -279,8 +279,7 @@ static void can_be_read_beside_its_writer_and_without_one(void **unused)
     struct store_map *sums;
     struct error err;
     struct store *s;
-    assert_int_equal(store_open(&s, &(struct store_options){ .path = path, .read_only = true }, &err),
-                     STATUS_NOT_FOUND);
+    assert_int_equal(store_open(&s, &(struct store_options){.path = path, .read_only = true}, &err), STATUS_NOT_FOUND);
     s = opened(path, false, &sums);
     numbers_append(s, 0, 100);
     numbers_fold(s, sums, 0, 100);
@@ -301,7 +300,7 @@ static void can_be_read_beside_its_writer_and_without_one(void **unused)
 
 static bool is_readable(int fd, int wait_ms)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p = {.fd = fd, .events = POLLIN};
     return poll(&p, 1, wait_ms) == 1;
 }
 
@@ -387,7 +386,7 @@ static void folds_anew_where_the_state_is_lost_and_refuses_where_the_log_is(void
     store_close(s);
     snprintf(part, sizeof part, "%s/log", path);
     folder_drop(part);
-    assert_int_equal(store_open(&s, &(struct store_options){ .path = path }, &err), STATUS_CORRUPT);
+    assert_int_equal(store_open(&s, &(struct store_options){.path = path}, &err), STATUS_CORRUPT);
     print_message("%s\n", err.text);
     folder_drop(path);
 }
