@@ -3,7 +3,7 @@
  * Tables `schema.view` are made with the view's columns and types, the view's key as PRIMARY KEY (where no key column can be NULL), or a
  * UNIQUE NULLS NOT DISTINCT index (where one can), or, for views that may hold equal rows, a plain index over a hash of the row. Each
  * carries a comment that says whose it is; a table without it is never touched. `logfold.progress` has one row a pipeline:
- * (pipeline, store_id, seq_next, position, commit_time, epoch, synced_at), `logfold.views` one a view: (pipeline, view, error).
+ * (pipeline, store_id, seq, position, commit_time, epoch, synced_at), `logfold.views` one a view: (pipeline, view, error).
  * Called by one thread at a time (the sink thread); every function may wait for the network. */
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
@@ -67,7 +67,7 @@ enum status sink_connect(struct sink *s, struct sink_progress *out, bool *rebuil
 enum status sink_read(struct sink *s, uint32_t view_idx, enum status (*visit)(void *ctx, struct bytes row, struct error *err),
                       void *ctx, struct error *err);
 /* Applies a batch in one transaction and moves the progress row. STATUS_RETRY: not done or not known whether done (connect again and
- * look at the progress). STATUS_LOCKED: another writer has taken over (its epoch is newer): stop. */
+ * look at the progress). STATUS_MISMATCH: another writer has taken over (its epoch is newer): stop. */
 enum status sink_sync(struct sink *s, const struct sink_batch *batch, struct error *err);
 /* Interrupts a call that waits in another thread; the connection is then closed. @thread any */
 void sink_interrupt(struct sink *s);
