@@ -28,7 +28,7 @@ static void ring_push(struct log *log, const struct memblock *after, size_t need
 
 static void ring_evict(struct log *log)
 {
-    while (log->ring_bytes > LOG_RING_BYTES_MAX || log->ring_end - log->ring_first >= LOG_RING_BLOCKS_MAX / 2) {
+    while (log->ring_bytes > log->ring_bytes_max || log->ring_end - log->ring_first >= LOG_RING_BLOCKS_MAX / 2) {
         struct memblock *oldest = ring_block(log, log->ring_first);
         if (!atomic_load(&oldest->durable)) {
             return;
@@ -197,12 +197,13 @@ uint64_t log_bytes(const struct log *log)
 
 enum status log_wait_durable(struct log *log, uint64_t seq_next, struct error *err)
 {
+    if (log_durable_seq_next(log) >= seq_next) {
+        return STATUS_OK;
+    }
+    TRY(log_failure(log, err));
     if (seq_next > log_seq_next(log)) {
         return error_set(err, STATUS_INVALID, 0, "could not wait for commit %llu: the log has %llu",
                          (unsigned long long)seq_next, (unsigned long long)log_seq_next(log));
-    }
-    if (log_durable_seq_next(log) >= seq_next) {
-        return STATUS_OK;
     }
     TRY(log_flush(log, err));
     struct log_shared *s = log->shared;

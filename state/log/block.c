@@ -201,6 +201,9 @@ bool block_payload_decode(struct block_coder *c, const struct block_header *h, s
     }
     if (c->decompress == NULL) {
         c->decompress = ZSTD_createDCtx();
+        if (c->decompress == NULL) {
+            return fault_set(fault, "memory to decompress into", h->raw_len, 0);
+        }
     }
     size_t n = ZSTD_decompressDCtx(c->decompress, raw, h->raw_len, payload.data, payload.len);
     if (ZSTD_isError(n) || n != h->raw_len) {

@@ -28,7 +28,12 @@ static enum status segment_use(struct cursor *c, uint64_t idx, struct error *err
     assert(there);
     (void)there;
     struct segment_header head;
-    TRY(segment_open(c->log->path, idx, false, &c->file, &head, err));
+    enum status st = segment_open(c->log->path, idx, false, &c->file, &head, err);
+    if (st == STATUS_NOT_FOUND) { /* it was there when the log was opened */
+        err->status = STATUS_CORRUPT;
+        return STATUS_CORRUPT;
+    }
+    TRY(st);
     if (head.checksum != c->segment.head.checksum) {
         struct block_fault fault = { "segment header checksum", c->segment.head.checksum, head.checksum };
         return cursor_fault(c, 0, fault, err);

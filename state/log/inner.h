@@ -68,6 +68,7 @@ struct log {
     uint64_t ring_first;
     uint64_t ring_end;
     uint64_t ring_bytes;
+    uint64_t ring_bytes_max; /* what is not durable stays beyond it */
     bool commit_open; /* chunks of commit seq_next are in */
     /* Read-only: where the walk of complete blocks has come to. */
     struct cursor *tail;

@@ -17,6 +17,7 @@ static struct log *log_new(const struct log_options *options)
     if (log->segment_bytes < LOG_SEGMENT_BYTES_MIN) {
         log->segment_bytes = LOG_SEGMENT_BYTES_MIN;
     }
+    log->ring_bytes_max = LOG_RING_BYTES_MAX;
     log->watermark = options->watermark;
     log->notify = options->notify;
     log->notify_ctx = options->notify_ctx;

@@ -9,6 +9,7 @@ enum status log_verify(struct log *log, void (*progress)(void *ctx, uint64_t don
     struct memblock *b = memblock_new(NULL, 0);
     uint64_t done = SEGMENT_HEADER_BYTES;
     uint64_t segment_idx = 0;
+    bool commit_open = false;
     enum status st;
     TRY_GOTO(done, cursor_seek(&c, 0, err));
     for (;;) {
@@ -23,6 +24,11 @@ enum status log_verify(struct log *log, void (*progress)(void *ctx, uint64_t don
         if (!block_chunks_check(&h, b->data, &fault)) {
             TRY_GOTO(done, cursor_fault(&c, c.offset, fault, err));
         }
+        if (h.continues && !commit_open) {
+            fault = (struct block_fault){ "a block that begins a commit", 0, 1 };
+            TRY_GOTO(done, cursor_fault(&c, c.offset, fault, err));
+        }
+        commit_open = block_has_tail(&h);
         cursor_step(&c, &h);
         done += block_bytes(&h);
         if (c.segment.head.idx != segment_idx) {

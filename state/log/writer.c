@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 
 static void fail(struct log *log, const struct error *cause)
 {
@@ -166,7 +167,12 @@ static void *writer_run(void *arg)
 
 enum status writer_start(struct log *log, struct error *err)
 {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's threads' business */
     int failed = pthread_create(&log->thread, NULL, writer_run, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed != 0) {
         return error_set(err, STATUS_IO, failed, "could not start the log thread");
     }

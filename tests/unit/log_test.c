@@ -92,7 +92,9 @@ static void history_run(struct fixture *f, uint64_t seed)
 {
     uint64_t x = seed;
     uint64_t segment_bytes = random_next(&x) % 3 == 0 ? 1024 * 1024 : 9000 + random_next(&x) % 60000;
+    uint64_t ring_bytes_max = random_next(&x) % 2 == 0 ? 0 : random_next(&x) % 300000;
     fixture_open(f, segment_bytes);
+    f->log->ring_bytes_max = ring_bytes_max;
     struct log_reader *r = reader_at(f, 0);
     uint64_t at = 0;
     for (int step = 0; step < 120; step++) {
@@ -122,6 +124,7 @@ static void history_run(struct fixture *f, uint64_t seed)
                 log_reader_close(r);
                 fixture_append_part(f, random_next(&x), (unsigned)(random_next(&x) % 3));
                 fixture_crash_reopen(f, segment_bytes);
+                f->log->ring_bytes_max = ring_bytes_max;
                 at = random_next(&x) % (f->count + 1);
                 r = reader_at(f, at);
             }
@@ -145,7 +148,7 @@ static void random_histories_are_kept(void **state)
     const char *given = getenv("LOG_TEST_SEED");
     uint64_t seed = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
     print_message("LOG_TEST_SEED=%llu\n", (unsigned long long)seed);
-    for (uint64_t i = 0; i < 25; i++) {
+    for (uint64_t i = 0; i < 40; i++) {
         history_run(f, seed * 1000 + i);
         fixture_clear(f);
     }
@@ -223,6 +226,7 @@ static void chunks_stay_valid_until_recycled(void **state)
 static void abandon_after(struct fixture *f, unsigned blocks, bool durable_before, bool reopen, uint64_t segment_bytes)
 {
     fixture_open(f, segment_bytes);
+    f->log->ring_bytes_max = blocks % 2 == 0 ? LOG_RING_BYTES_MAX : 0;
     struct log_reader *r = reader_at(f, 0);
     uint8_t *chunk = mem_alloc(BLOCK_RAW_BYTES - 16);
     uint64_t seq;
