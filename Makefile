@@ -38,6 +38,16 @@ CTL_OBJ   := $(call obj,$(wildcard tools/statectl/*.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 BENCH     := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
+.PHONY: all
+all:
+	@tools/run/packages.sh build run
+	@$(MAKE) --no-print-directory build
+	@tools/run/up.sh
+	@tools/run/show.sh 3 3
+	@echo
+	@echo "Running. Next: make csv (the four files), make status, make stop; build/statectl -c run/logfold.conf explain top3_delivery_dates;"
+	@echo "tail -f run/procd.log; psql -h 127.0.0.1 -p $$(cat run/sink.port) -U postgres analytics; build/procd --help"
+
 .PHONY: build
 build: $(BUILD)/libstate.a $(BUILD)/example $(BUILD)/procd $(BUILD)/statectl
 
@@ -68,9 +78,32 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libs
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: unit
-unit: $(UNIT)
-	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+.PHONY: csv status stop clean install test check bench
+csv: build
+	@build/statectl -s run/store dump --csv --out out
+status:
+	@tools/run/status.sh
+stop:
+	@tools/run/down.sh
+clean:
+	@tools/run/clean.sh
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/state $(DESTDIR)$(PREFIX)/include/base \
+	    $(DESTDIR)$(PREFIX)/share/logfold
+	install -m 755 $(BUILD)/procd $(BUILD)/statectl $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libstate.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 state/store.h $(DESTDIR)$(PREFIX)/include/state
+	install -m 644 src/base/bytes.h src/base/error.h $(DESTDIR)$(PREFIX)/include/base
+	install -m 644 schemas/*.sql $(DESTDIR)$(PREFIX)/share/logfold
+
+test:
+	@tools/run/packages.sh build test
+	@$(MAKE) --no-print-directory build unit-build SAN=$(SAN)
+	@LOGFOLD_BUILD=$(BUILD) tests/run.sh
+
+.PHONY: unit-build
+unit-build: $(UNIT)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

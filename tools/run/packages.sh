@@ -1,0 +1,38 @@
+#!/bin/bash
+# Installs the Debian packages that are missing, saying first which and why. Usage: packages.sh build|run|test|bench...
+set -eu
+
+build="gcc make pkg-config libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libmsgpack-dev libpg-query-dev libprotobuf-c-dev
+       librdkafka-dev libgmp-dev libinih-dev libsystemd-dev"
+run="postgresql-15"
+test="libcmocka-dev python3 python3-pytest python3-psycopg2 postgresql-15 zstd"
+bench="python3 python3-psycopg2 postgresql-15"
+check="clang-14 clang-tidy-14 clang-format-14 python3 binutils libclang-rt-14-dev"
+
+missing=""
+for group in "$@"; do
+    for package in ${!group}; do
+        if ! dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -q '^installed$'; then
+            case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+        fi
+    done
+done
+[ -z "$missing" ] && exit 0
+
+echo "Packages missing for '$*':$missing" >&2
+echo "They are installed now from Debian with apt-get (build: compiler and libraries; run: PostgreSQL for the private" >&2
+echo "source and sink clusters; test: test runner)." >&2
+sudo=""
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { echo "Neither root nor sudo here. Please install by hand: apt-get install$missing" >&2; exit 1; }
+    sudo="sudo"
+fi
+export DEBIAN_FRONTEND=noninteractive
+# PostgreSQL's package would start a cluster of its own; the private ones need the programs only.
+if [[ "$missing" == *postgresql-15* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    $sudo mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+$sudo apt-get update -qq >&2 || true
+# shellcheck disable=SC2086
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
