@@ -64,6 +64,9 @@ static enum status tail_cut(struct log *log, uint64_t from, uint64_t bytes, stru
     struct log_writer *w = &log->writer;
     uint64_t idx = w->segment.head.idx;
     const struct log_watermark *mark = &log->watermark;
+    if (mark->segment_idx > idx) {
+        return recover_watermark_check(log, &w->segment, err);
+    }
     if (mark->segment_idx == idx && from < mark->offset) {
         return segment_fault(err, w->file.path, from, fault);
     }

@@ -44,7 +44,7 @@ static void small_log_make(struct fixture *f, struct layout *l, size_t segments)
 {
     *l = (struct layout){ .segments = segments };
     fixture_open(f, LOG_SEGMENT_BYTES_MIN);
-    f->log->segment_bytes = SEGMENT_HEADER_BYTES + 500;
+    f->log->segment_bytes = SEGMENT_HEADER_BYTES + 1200;
     for (uint64_t tag = 1; f->log->shared->segment_count < segments || f->log->writer.segment.blocks < 3; tag++) {
         if (tag_chunks(tag) > 5 || tag_chunks(tag) == 1) {
             continue;
@@ -58,6 +58,7 @@ static void small_log_make(struct fixture *f, struct layout *l, size_t segments)
         memblock_unref(b);
     }
     l->end = log_watermark(f->log);
+    assert_int_equal(f->log->shared->segment_count, segments);
     fixture_close(f);
     for (size_t i = 0; i < segments; i++) {
         char path[SEGMENT_PATH_BYTES];
@@ -114,6 +115,17 @@ static enum status read_what_is_there(struct fixture *f, struct log_watermark ma
     return st == STATUS_END ? STATUS_OK : st;
 }
 
+/* What is refused must be left as it was found. */
+static void assert_untouched(struct fixture *f, const char *path, size_t len)
+{
+    struct file file;
+    uint64_t bytes;
+    assert_status(file_open(&file, path, (struct file_options){ 0 }, &f->err), STATUS_OK, &f->err);
+    assert_status(file_bytes(&file, &bytes, &f->err), STATUS_OK, &f->err);
+    assert_int_equal(bytes, len);
+    file_close(&file);
+}
+
 static void a_log_cut_at_any_offset_opens_with_a_prefix(void **state)
 {
     struct fixture *f = *state;
@@ -131,7 +143,7 @@ static void a_log_cut_at_any_offset_opens_with_a_prefix(void **state)
         /* With the state's watermark it is lost data, at whatever offset. */
         assert_int_equal(read_what_is_there(f, l.end, false, &seen), STATUS_CORRUPT);
         assert_non_null(strstr(f->err.text, f->path));
-        file_put(path, l.files[0], cut);
+        assert_untouched(f, path, cut);
         if (cut < SEGMENT_HEADER_BYTES) {
             assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, false, &seen), STATUS_CORRUPT);
             continue;
@@ -176,6 +188,7 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
             uint64_t seen;
             file_put(path, l.files[s], l.lens[s]);
             assert_int_equal(read_what_is_there(f, l.end, false, &seen), STATUS_CORRUPT);
+            assert_untouched(f, path, l.lens[s]);
             assert_int_equal(read_what_is_there(f, l.end, true, &seen), STATUS_CORRUPT);
             bool tail = s == 2 && at >= last->offset;
             struct log_watermark none = { 0 };
@@ -342,6 +355,25 @@ static void a_missing_or_foreign_segment_is_named(void **state)
     layout_release(&l);
 }
 
+static void a_segment_of_another_log_is_found_by_the_chain(void **state)
+{
+    struct fixture *f = *state;
+    struct layout l;
+    struct layout other;
+    small_log_make(f, &other, 3);
+    fixture_clear(f);
+    small_log_make(f, &l, 3);
+    assert_int_equal(l.lens[1], other.lens[1]);
+    char path[SEGMENT_PATH_BYTES];
+    segment_name(f, 1, path);
+    file_put(path, other.files[1], other.lens[1]);
+    uint64_t seen;
+    assert_int_equal(read_what_is_there(f, l.end, false, &seen), STATUS_CORRUPT);
+    assert_non_null(strstr(f->err.text, "checksum of the segment before"));
+    layout_release(&l);
+    layout_release(&other);
+}
+
 static void a_half_made_segment_is_removed(void **state)
 {
     struct fixture *f = *state;
@@ -448,6 +480,7 @@ int main(void)
         LOG_TEST(a_hole_is_a_torn_tail_unless_a_later_block_knows_better),
         LOG_TEST(forged_tails_are_told_from_blocks),
         LOG_TEST(a_missing_or_foreign_segment_is_named),
+        LOG_TEST(a_segment_of_another_log_is_found_by_the_chain),
         LOG_TEST(a_half_made_segment_is_removed),
         LOG_TEST(a_log_of_version_1_is_readable),
         LOG_TEST(the_bytes_written_are_of_version_1),
