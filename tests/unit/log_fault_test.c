@@ -71,6 +71,7 @@ static enum status work(struct fixture *f, uint64_t n, struct log_watermark *mar
     if (st != STATUS_OK) {
         return st;
     }
+    f->log->segment_bytes = SEGMENT_HEADER_BYTES + 1000;
     for (uint64_t i = log_seq_next(f->log); i < n && st == STATUS_OK; i++) {
         if (i % 7 == 3) {
             fixture_append_part(f, i, 0);
@@ -97,7 +98,7 @@ static enum status work(struct fixture *f, uint64_t n, struct log_watermark *mar
 
 static bool sweep_one(struct fixture *f, long nth, bool with_mark)
 {
-    enum { N = 29 };
+    enum { N = 26 };
     struct log_watermark mark = { 0 };
     uint64_t durable = 0;
     folder_clear(f->path);
