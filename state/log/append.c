@@ -67,10 +67,9 @@ static enum status queue_wait(struct log *log, uint64_t bytes, struct error *err
     struct log_shared *s = log->shared;
     enum status st = STATUS_OK;
     pthread_mutex_lock(&s->mutex);
-    while (!atomic_load(&s->failed) &&
-           ((s->queued_bytes > 0 && s->queued_bytes + bytes > LOG_QUEUE_BYTES_MAX) ||
-            (log->ring_end - log->ring_first >= LOG_RING_BLOCKS_MAX - 1 &&
-             !atomic_load(&ring_block(log, log->ring_first)->durable)))) {
+    while (!atomic_load(&s->failed) && ((s->queued_bytes > 0 && s->queued_bytes + bytes > LOG_QUEUE_BYTES_MAX) ||
+                                        (log->ring_end - log->ring_first >= LOG_RING_BLOCKS_MAX - 1 &&
+                                         !atomic_load(&ring_block(log, log->ring_first)->durable)))) {
         pthread_cond_wait(&s->progress, &s->mutex);
     }
     if (atomic_load(&s->failed)) {

@@ -20,7 +20,7 @@
 #include <zstd.h>
 
 enum { BLOCK_ZSTD_LEVEL = 1, BLOCK_FLAG_CONTINUES = 1 };
-static const uint8_t block_magic[4] = { 'L', 'F', 'B', '1' };
+static const uint8_t block_magic[4] = {'L', 'F', 'B', '1'};
 
 struct block_coder {
     ZSTD_CCtx *compress;
@@ -45,7 +45,7 @@ void block_coder_free(struct block_coder *c)
 
 static bool fault_set(struct block_fault *fault, const char *what, uint64_t expected, uint64_t found)
 {
-    *fault = (struct block_fault){ .what = what, .expected = expected, .found = found };
+    *fault = (struct block_fault){.what = what, .expected = expected, .found = found};
     return false;
 }
 

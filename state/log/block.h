@@ -49,7 +49,8 @@ void block_coder_free(struct block_coder *c);
 /* Bytes of the whole block on disk. */
 static inline uint64_t block_bytes(const struct block_header *h)
 {
-    return BLOCK_HEADER_BYTES + (((uint64_t)h->stored_len + BLOCK_ALIGN_BYTES - 1) & ~(uint64_t)(BLOCK_ALIGN_BYTES - 1));
+    return BLOCK_HEADER_BYTES +
+           (((uint64_t)h->stored_len + BLOCK_ALIGN_BYTES - 1) & ~(uint64_t)(BLOCK_ALIGN_BYTES - 1));
 }
 static inline uint64_t block_seq_next(const struct block_header *h)
 {

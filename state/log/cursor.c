@@ -6,7 +6,7 @@
 
 void cursor_init(struct cursor *c, struct log *log)
 {
-    *c = (struct cursor){ .log = log, .file = FILE_CLOSED, .coder = block_coder_new() };
+    *c = (struct cursor){.log = log, .file = FILE_CLOSED, .coder = block_coder_new()};
 }
 
 void cursor_release(struct cursor *c)
@@ -35,7 +35,7 @@ static enum status segment_use(struct cursor *c, uint64_t idx, struct error *err
     }
     TRY(st);
     if (head.checksum != c->segment.head.checksum) {
-        struct block_fault fault = { "segment header checksum", c->segment.head.checksum, head.checksum };
+        struct block_fault fault = {"segment header checksum", c->segment.head.checksum, head.checksum};
         return cursor_fault(c, 0, fault, err);
     }
     return STATUS_OK;
@@ -73,13 +73,14 @@ static enum status segment_next(struct cursor *c, struct error *err)
     TRY(cursor_seek(c, c->segment.head.idx + 1, err));
     const struct segment_header *head = &c->segment.head;
     if (head->prev_chain != chain) {
-        return cursor_fault(c, 56, (struct block_fault){ "checksum of the segment before", chain, head->prev_chain }, err);
+        return cursor_fault(c, 56, (struct block_fault){"checksum of the segment before", chain, head->prev_chain},
+                            err);
     }
     if (head->block_first != block_no) {
-        return cursor_fault(c, 40, (struct block_fault){ "first block", block_no, head->block_first }, err);
+        return cursor_fault(c, 40, (struct block_fault){"first block", block_no, head->block_first}, err);
     }
     if (head->seq_first != seq) {
-        return cursor_fault(c, 32, (struct block_fault){ "first commit", seq, head->seq_first }, err);
+        return cursor_fault(c, 32, (struct block_fault){"first commit", seq, head->seq_first}, err);
     }
     return STATUS_OK;
 }
@@ -160,8 +161,7 @@ enum status cursor_load(struct cursor *c, const struct block_header *h, struct m
     assert(h->block_no == c->block_no && h->raw_len <= b->capacity);
     struct bytes payload;
     struct block_fault fault;
-    enum status st =
-        block_payload_read(c->coder, &c->file, c->offset, h, c->segment.head.salt, &payload, &fault, err);
+    enum status st = block_payload_read(c->coder, &c->file, c->offset, h, c->segment.head.salt, &payload, &fault, err);
     if (st == STATUS_CORRUPT || (st == STATUS_OK && !block_payload_decode(c->coder, h, payload, b->data, &fault))) {
         return cursor_fault(c, c->offset, fault, err);
     }
@@ -169,6 +169,6 @@ enum status cursor_load(struct cursor *c, const struct block_header *h, struct m
     b->head = *h;
     b->sealed = true;
     atomic_store(&b->durable, true);
-    b->place = (struct memblock_place){ c->segment.head.idx, c->offset, c->offset + block_bytes(h), h->checksum };
+    b->place = (struct memblock_place){c->segment.head.idx, c->offset, c->offset + block_bytes(h), h->checksum};
     return STATUS_OK;
 }

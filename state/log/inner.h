@@ -43,8 +43,8 @@ struct log_shared {
 
 /* The log thread's own. */
 struct log_writer {
-    struct file file;        /* the last segment; the same descriptor from its making to its last sync */
-    struct segment segment;  /* the last one, as written so far; published when it is synced */
+    struct file file;       /* the last segment; the same descriptor from its making to its last sync */
+    struct segment segment; /* the last one, as written so far; published when it is synced */
     uint64_t chain;
     uint64_t blocks_durable;
     struct block_coder *coder;
@@ -69,7 +69,7 @@ struct log {
     uint64_t ring_end;
     uint64_t ring_bytes;
     uint64_t ring_bytes_max; /* what is not durable stays beyond it */
-    bool commit_open; /* chunks of commit seq_next are in */
+    bool commit_open;        /* chunks of commit seq_next are in */
     /* Read-only: where the walk of complete blocks has come to. */
     struct cursor *tail;
 };

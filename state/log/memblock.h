@@ -25,8 +25,8 @@ struct memblock {
     uint8_t *data;            /* never moves once raw_len > 0: readers point into it */
     size_t capacity;
     struct memslab *slab;
-    bool sealed;           /* owner's thread */
-    atomic_bool durable;   /* set by the log thread when it is on disk; then `place` holds for ever */
+    bool sealed;         /* owner's thread */
+    atomic_bool durable; /* set by the log thread when it is on disk; then `place` holds for ever */
     struct memblock_place place;
     struct memblock *queue_next;
 };

@@ -71,7 +71,8 @@ static enum status folder_scan(const struct log *log, uint64_t *count, struct er
     *count = 0;
     DIR *folder = opendir(log->path);
     if (folder == NULL) {
-        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "could not open log %s", log->path);
+        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, errno, "could not open log %s",
+                         log->path);
     }
     enum status st = STATUS_OK;
     struct dirent *entry;
@@ -92,7 +93,7 @@ static enum status folder_scan(const struct log *log, uint64_t *count, struct er
 /* Takes in all segments; one that is missing below the highest is damage. */
 static enum status segments_load(struct log *log, uint64_t count, struct error *err)
 {
-    struct error cause = { 0 };
+    struct error cause = {0};
     enum status st = segments_refresh(log, &cause);
     uint64_t loaded = log->shared->segment_count;
     if ((st == STATUS_OK || st == STATUS_NOT_FOUND) && loaded < count) {
@@ -111,8 +112,8 @@ static enum status segments_load(struct log *log, uint64_t count, struct error *
 
 static enum status segment_first_make(struct log *log, struct error *err)
 {
-    struct segment_header head = { 0 };
-    struct segment none = { .bytes = 0 };
+    struct segment_header head = {0};
+    struct segment none = {.bytes = 0};
     TRY(recover_watermark_check(log, &none, err));
     struct file f;
     TRY(segment_create(log->path, &head, &f, err));
@@ -170,7 +171,7 @@ enum status log_refresh(struct log *log, struct error *err)
     atomic_store(&log->seq_next, c->seq);
     atomic_store(&s->durable_seq_next, c->seq);
     pthread_mutex_lock(&s->mutex);
-    s->end = (struct log_watermark){ c->segment.head.idx, c->offset, c->seq };
+    s->end = (struct log_watermark){c->segment.head.idx, c->offset, c->seq};
     pthread_mutex_unlock(&s->mutex);
     return STATUS_OK;
 }

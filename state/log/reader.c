@@ -85,7 +85,7 @@ static enum status block_fault_set(const struct log_reader *r, const char *what,
 {
     char path[SEGMENT_PATH_BYTES];
     segment_path(path, r->log->path, r->segment_idx);
-    return segment_fault(err, path, r->block_offset, (struct block_fault){ what, expected, found });
+    return segment_fault(err, path, r->block_offset, (struct block_fault){what, expected, found});
 }
 
 /* The first block: passes over the commits before from_seq. */

@@ -45,7 +45,7 @@ static enum status torn_save(const struct log *log, const struct file *f, uint64
     } while (file_exists(path) && ++n < TORN_FILES_MAX);
     struct file copy = FILE_CLOSED;
     enum status st;
-    struct file_options options = { .write = true, .create = true, .exclusive = true };
+    struct file_options options = {.write = true, .create = true, .exclusive = true};
     TRY_GOTO(done, file_open(&copy, path, options, err));
     TRY_GOTO(done, range_copy(f, from, bytes, &copy, 0, err));
     TRY_GOTO(done, file_sync(&copy, err));
@@ -58,8 +58,7 @@ done:
 }
 
 /* Cuts the file at `from`, unless what is there is known to have been durable. */
-static enum status tail_cut(struct log *log, uint64_t from, uint64_t bytes, struct block_fault fault,
-                            struct error *err)
+static enum status tail_cut(struct log *log, uint64_t from, uint64_t bytes, struct block_fault fault, struct error *err)
 {
     struct log_writer *w = &log->writer;
     uint64_t idx = w->segment.head.idx;
@@ -109,18 +108,19 @@ static enum status tail_scan(struct log_writer *w, uint64_t bytes, struct block_
 enum status recover_watermark_check(const struct log *log, const struct segment *last, struct error *err)
 {
     const struct log_watermark *mark = &log->watermark;
-    bool within = mark->segment_idx < last->head.idx ||
-                  (mark->segment_idx == last->head.idx && mark->offset <= last->bytes);
+    bool within =
+        mark->segment_idx < last->head.idx || (mark->segment_idx == last->head.idx && mark->offset <= last->bytes);
     if (within && mark->seq_next <= last->seq_next) {
         return STATUS_OK;
     }
-    return error_set(err, STATUS_CORRUPT, 0,
-                     "could not use log %s: the state was made from it up to commit %llu at segment %llu offset %llu, but "
-                     "it ends at commit %llu in segment %llu at offset %llu; restore the log from a backup, or move log "
-                     "and state away and load anew from the source",
-                     log->path, (unsigned long long)mark->seq_next, (unsigned long long)mark->segment_idx,
-                     (unsigned long long)mark->offset, (unsigned long long)last->seq_next,
-                     (unsigned long long)last->head.idx, (unsigned long long)last->bytes);
+    return error_set(
+        err, STATUS_CORRUPT, 0,
+        "could not use log %s: the state was made from it up to commit %llu at segment %llu offset %llu, but "
+        "it ends at commit %llu in segment %llu at offset %llu; restore the log from a backup, or move log "
+        "and state away and load anew from the source",
+        log->path, (unsigned long long)mark->seq_next, (unsigned long long)mark->segment_idx,
+        (unsigned long long)mark->offset, (unsigned long long)last->seq_next, (unsigned long long)last->head.idx,
+        (unsigned long long)last->bytes);
 }
 
 /* Writes the bytes past the watermark again, in their place, and syncs them. */
@@ -159,7 +159,7 @@ enum status recover_tail(struct log *log, struct error *err)
     TRY(tail_renew(log, err));
     atomic_fetch_add(&s->bytes, w->segment.bytes - s->segments[s->segment_count - 1].bytes);
     s->segments[s->segment_count - 1] = w->segment;
-    s->end = (struct log_watermark){ w->segment.head.idx, w->segment.bytes, w->segment.seq_next };
+    s->end = (struct log_watermark){w->segment.head.idx, w->segment.bytes, w->segment.seq_next};
     w->blocks_durable = w->segment.head.block_first + w->segment.blocks;
     atomic_store(&s->durable_seq_next, w->segment.seq_next);
     return STATUS_OK;

@@ -70,7 +70,7 @@ enum status segment_create(const char *folder, struct segment_header *head, stru
     uint8_t page[SEGMENT_HEADER_BYTES];
     page_encode(page, head);
     enum status st;
-    struct file_options options = { .write = true, .create = true, .truncate = true };
+    struct file_options options = {.write = true, .create = true, .truncate = true};
     TRY_GOTO(failed, file_open(f, temp, options, err));
     TRY_GOTO(failed, file_write_at(f, 0, page, sizeof page, err));
     TRY_GOTO(failed, file_sync(f, err));
@@ -95,20 +95,21 @@ static enum status page_decode(const uint8_t *page, const char *path, uint64_t i
                                struct error *err)
 {
     if (memcmp(page, segment_magic, sizeof segment_magic) != 0) {
-        struct block_fault fault = { "segment magic", load_le64(segment_magic), load_le64(page) };
+        struct block_fault fault = {"segment magic", load_le64(segment_magic), load_le64(page)};
         return segment_fault(err, path, 0, fault);
     }
     uint64_t checksum = checksum_xxh3(page, CHECKSUM_AT);
     if (checksum != load_le64(page + CHECKSUM_AT)) {
-        struct block_fault fault = { "segment header checksum", load_le64(page + CHECKSUM_AT), checksum };
+        struct block_fault fault = {"segment header checksum", load_le64(page + CHECKSUM_AT), checksum};
         return segment_fault(err, path, 0, fault);
     }
     if (load_le32(page + 8) != SEGMENT_FORMAT_VERSION) {
-        return error_set(err, STATUS_MISMATCH, 0, "could not read log segment %s: it is of format %u, this program knows %d",
-                         path, load_le32(page + 8), SEGMENT_FORMAT_VERSION);
+        return error_set(err, STATUS_MISMATCH, 0,
+                         "could not read log segment %s: it is of format %u, this program knows %d", path,
+                         load_le32(page + 8), SEGMENT_FORMAT_VERSION);
     }
     if (load_le64(page + 16) != idx) {
-        return segment_fault(err, path, 16, (struct block_fault){ "segment index", idx, load_le64(page + 16) });
+        return segment_fault(err, path, 16, (struct block_fault){"segment index", idx, load_le64(page + 16)});
     }
     *head = (struct segment_header){
         .idx = idx,
@@ -129,12 +130,12 @@ enum status segment_open(const char *folder, uint64_t idx, bool write, struct fi
 {
     char path[SEGMENT_PATH_BYTES];
     segment_path(path, folder, idx);
-    TRY(file_open(f, path, (struct file_options){ .write = write }, err));
+    TRY(file_open(f, path, (struct file_options){.write = write}, err));
     uint8_t page[SEGMENT_HEADER_BYTES];
     size_t got;
     enum status st = file_read_at(f, 0, page, sizeof page, &got, err);
     if (st == STATUS_END) {
-        st = segment_fault(err, path, got, (struct block_fault){ "bytes of header", sizeof page, got });
+        st = segment_fault(err, path, got, (struct block_fault){"bytes of header", sizeof page, got});
     } else if (st == STATUS_OK) {
         st = page_decode(page, path, idx, head, err);
     }
@@ -188,15 +189,15 @@ bool segment_block_follows(const struct block_header *h, uint64_t block_no, uint
                            struct block_fault *fault)
 {
     if (h->block_no != block_no) {
-        *fault = (struct block_fault){ "block number", block_no, h->block_no };
+        *fault = (struct block_fault){"block number", block_no, h->block_no};
         return false;
     }
     if (h->seq_first != seq) {
-        *fault = (struct block_fault){ "first commit of the block", seq, h->seq_first };
+        *fault = (struct block_fault){"first commit of the block", seq, h->seq_first};
         return false;
     }
     if (h->chain_prev != chain) {
-        *fault = (struct block_fault){ "checksum of the block before", chain, h->chain_prev };
+        *fault = (struct block_fault){"checksum of the block before", chain, h->chain_prev};
         return false;
     }
     return true;

@@ -19,7 +19,7 @@ void segments_add(struct log *log, const struct segment_header *head)
     }
     mem_grow(&s->segments, &s->segment_capacity, s->segment_count + 1, sizeof *s->segments);
     s->segments[s->segment_count++] =
-        (struct segment){ .head = *head, .bytes = SEGMENT_HEADER_BYTES, .seq_next = head->seq_first };
+        (struct segment){.head = *head, .bytes = SEGMENT_HEADER_BYTES, .seq_next = head->seq_first};
     atomic_fetch_add(&s->bytes, SEGMENT_HEADER_BYTES);
 }
 
@@ -41,7 +41,7 @@ static enum status file_bytes_of(const struct log *log, uint64_t idx, uint64_t *
     char path[SEGMENT_PATH_BYTES];
     segment_path(path, log->path, idx);
     struct file f;
-    TRY(file_open(&f, path, (struct file_options){ 0 }, err));
+    TRY(file_open(&f, path, (struct file_options){0}, err));
     enum status st = file_bytes(&f, bytes, err);
     file_close(&f);
     return st;
@@ -56,7 +56,7 @@ static enum status segment_link_check(struct log *log, const struct segment_head
         segment_path(path, log->path, 0);
         return head->seq_first == 0 && head->block_first == 0
                    ? STATUS_OK
-                   : segment_fault(err, path, 32, (struct block_fault){ "first commit", 0, head->seq_first });
+                   : segment_fault(err, path, 32, (struct block_fault){"first commit", 0, head->seq_first});
     }
     const struct segment_header *prev = &s->segments[s->segment_count - 1].head;
     uint64_t bytes;
@@ -64,13 +64,13 @@ static enum status segment_link_check(struct log *log, const struct segment_head
     segment_path(path, log->path, prev->idx);
     if (bytes != head->prev_bytes) {
         uint64_t at = bytes < head->prev_bytes ? bytes : head->prev_bytes;
-        struct block_fault fault = { "bytes of the segment, by the header of the next", head->prev_bytes, bytes };
+        struct block_fault fault = {"bytes of the segment, by the header of the next", head->prev_bytes, bytes};
         return segment_fault(err, path, at, fault);
     }
     segment_path(path, log->path, head->idx);
     if (head->seq_first < prev->seq_first || head->block_first < prev->block_first) {
-        struct block_fault fault = { "first commit not below that of the segment before", prev->seq_first,
-                                     head->seq_first };
+        struct block_fault fault = {"first commit not below that of the segment before", prev->seq_first,
+                                    head->seq_first};
         return segment_fault(err, path, 32, fault);
     }
     return STATUS_OK;
@@ -92,7 +92,7 @@ static enum status segment_load(struct log *log, struct error *err)
 
 enum status segments_refresh(struct log *log, struct error *err)
 {
-    struct error missing = { 0 };
+    struct error missing = {0};
     enum status st;
     while ((st = segment_load(log, &missing)) == STATUS_OK) {
     }

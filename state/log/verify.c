@@ -25,7 +25,7 @@ enum status log_verify(struct log *log, void (*progress)(void *ctx, uint64_t don
             TRY_GOTO(done, cursor_fault(&c, c.offset, fault, err));
         }
         if (h.continues && !commit_open) {
-            fault = (struct block_fault){ "a block that begins a commit", 0, 1 };
+            fault = (struct block_fault){"a block that begins a commit", 0, 1};
             TRY_GOTO(done, cursor_fault(&c, c.offset, fault, err));
         }
         commit_open = block_has_tail(&h);

@@ -12,9 +12,10 @@ static void fail(struct log *log, const struct error *cause)
     struct log_shared *s = log->shared;
     pthread_mutex_lock(&s->mutex);
     s->failure = *cause;
-    error_prefix(&s->failure, cause->os_errno == ENOSPC
-                                  ? "the disk of the log is full (what was acknowledged is safe; make room and restart)"
-                                  : "the log has failed (what was acknowledged is safe; restart when the cause is gone)");
+    error_prefix(&s->failure,
+                 cause->os_errno == ENOSPC
+                     ? "the disk of the log is full (what was acknowledged is safe; make room and restart)"
+                     : "the log has failed (what was acknowledged is safe; restart when the cause is gone)");
     atomic_store(&s->failed, true);
     pthread_cond_broadcast(&s->progress);
     pthread_mutex_unlock(&s->mutex);
@@ -56,7 +57,7 @@ static void segment_publish(struct log *log)
     assert(known->head.idx == now->head.idx && known->bytes <= now->bytes);
     atomic_fetch_add(&s->bytes, now->bytes - known->bytes);
     *known = *now;
-    s->end = (struct log_watermark){ now->head.idx, now->bytes, now->seq_next };
+    s->end = (struct log_watermark){now->head.idx, now->bytes, now->seq_next};
 }
 
 /* Ends the segment, durably, and begins the next with `b` as its first block. */
@@ -105,7 +106,7 @@ static enum status block_write(struct log *log, struct memblock *b, struct error
     w->segment.raw_bytes += head.raw_len;
     w->segment.seq_next = block_seq_next(&head);
     w->chain = head.checksum;
-    b->place = (struct memblock_place){ w->segment.head.idx, offset, w->segment.bytes, head.checksum };
+    b->place = (struct memblock_place){w->segment.head.idx, offset, w->segment.bytes, head.checksum};
     return STATUS_OK;
 }
 
@@ -148,7 +149,7 @@ static void group_release(struct memblock *b)
 static void *writer_run(void *arg)
 {
     struct log *log = arg;
-    struct error err = { 0 };
+    struct error err = {0};
     enum status st = STATUS_OK;
     struct memblock *group;
     while ((group = queue_take(log->shared)) != NULL) {

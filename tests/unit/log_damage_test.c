@@ -33,7 +33,7 @@ static void file_put(const char *path, const char *data, size_t len)
 {
     struct error err;
     struct file file;
-    struct file_options options = { .write = true, .create = true, .truncate = true };
+    struct file_options options = {.write = true, .create = true, .truncate = true};
     assert_status(file_open(&file, path, options, &err), STATUS_OK, &err);
     assert_status(file_write_at(&file, 0, data, len, &err), STATUS_OK, &err);
     file_close(&file);
@@ -42,7 +42,7 @@ static void file_put(const char *path, const char *data, size_t len)
 /* Small commits, each durable before the next, over `segments` segments; keeps what the files hold. */
 static void small_log_make(struct fixture *f, struct layout *l, size_t segments)
 {
-    *l = (struct layout){ .segments = segments };
+    *l = (struct layout){.segments = segments};
     fixture_open(f, LOG_SEGMENT_BYTES_MIN);
     f->log->segment_bytes = SEGMENT_HEADER_BYTES + 1200;
     for (uint64_t tag = 1; f->log->shared->segment_count < segments || f->log->writer.segment.blocks < 3; tag++) {
@@ -88,7 +88,7 @@ static void layout_restore(const struct fixture *f, const struct layout *l)
 static enum status read_what_is_there(struct fixture *f, struct log_watermark mark, bool read_only, uint64_t *seen)
 {
     *seen = 0;
-    struct log_options options = { .path = f->path, .read_only = read_only, .watermark = mark };
+    struct log_options options = {.path = f->path, .read_only = read_only, .watermark = mark};
     enum status st = log_open(&f->log, &options, &f->err);
     if (st != STATUS_OK) {
         return st;
@@ -120,7 +120,7 @@ static void assert_untouched(struct fixture *f, const char *path, size_t len)
 {
     struct file file;
     uint64_t bytes;
-    assert_status(file_open(&file, path, (struct file_options){ 0 }, &f->err), STATUS_OK, &f->err);
+    assert_status(file_open(&file, path, (struct file_options){0}, &f->err), STATUS_OK, &f->err);
     assert_status(file_bytes(&file, &bytes, &f->err), STATUS_OK, &f->err);
     assert_int_equal(bytes, len);
     file_close(&file);
@@ -145,7 +145,7 @@ static void a_log_cut_at_any_offset_opens_with_a_prefix(void **state)
         assert_non_null(strstr(f->err.text, f->path));
         assert_untouched(f, path, cut);
         if (cut < SEGMENT_HEADER_BYTES) {
-            assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, false, &seen), STATUS_CORRUPT);
+            assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, false, &seen), STATUS_CORRUPT);
             continue;
         }
         uint64_t expected = 0;
@@ -154,9 +154,9 @@ static void a_log_cut_at_any_offset_opens_with_a_prefix(void **state)
             expected = l.seq_next[i];
             clean = l.blocks[i].offset_end == cut;
         }
-        assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, true, &seen), STATUS_OK);
+        assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, true, &seen), STATUS_OK);
         assert_int_equal(seen, expected);
-        assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, false, &seen), STATUS_OK);
+        assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, false, &seen), STATUS_OK);
         assert_int_equal(seen, expected);
         strcat(path, ".torn-1");
         assert_int_equal(file_exists(path), !clean);
@@ -181,7 +181,7 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
     assert_int_equal(last->segment_idx, 2);
     size_t cut = 0;
     for (size_t s = 0; s < l.segments; s++) {
-        for (size_t at = 0; at < l.lens[s]; at += at > 96 && at < CHECKSUM_TAIL ? 29 : 1) {
+        for (size_t at = 0; at<l.lens[s]; at += at> 96 && at < CHECKSUM_TAIL ? 29 : 1) {
             char path[SEGMENT_PATH_BYTES];
             segment_name(f, s, path);
             l.files[s][at] = (char)(l.files[s][at] ^ (1 << (at % 8)));
@@ -191,7 +191,7 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
             assert_untouched(f, path, l.lens[s]);
             assert_int_equal(read_what_is_there(f, l.end, true, &seen), STATUS_CORRUPT);
             bool tail = s == 2 && at >= last->offset;
-            struct log_watermark none = { 0 };
+            struct log_watermark none = {0};
             enum status aside = read_what_is_there(f, none, true, &seen);
             assert_int_equal(aside, tail ? STATUS_OK : STATUS_CORRUPT);
             enum status st = read_what_is_there(f, none, false, &seen);
@@ -218,7 +218,7 @@ static void a_flipped_bit_is_found_wherever_it_is(void **state)
 /* One segment with blocks of one commit each, made by hand; blocks_durable of each is given. */
 static void forge(struct fixture *f, const uint64_t *blocks_durable, size_t n, uint64_t *offsets, struct buffer *out)
 {
-    struct segment_header head = { .salt = 0x1122334455667788u };
+    struct segment_header head = {.salt = 0x1122334455667788u};
     struct file file;
     folder_clear(f->path);
     assert_status(segment_create(f->path, &head, &file, &f->err), STATUS_OK, &f->err);
@@ -226,9 +226,14 @@ static void forge(struct fixture *f, const uint64_t *blocks_durable, size_t n, u
     uint64_t chain = head.checksum;
     buffer_reset(out);
     for (size_t i = 0; i < n; i++) {
-        uint8_t raw[6] = { 5 << 1 | 1, 'a', 'b', 'c', 'd', (uint8_t)('0' + i) };
-        struct block_header h = { .block_no = i, .seq_first = i, .commits_ended = 1, .raw_len = 6, .complete_len = 6,
-                                  .blocks_durable = blocks_durable[i], .chain_prev = chain };
+        uint8_t raw[6] = {5 << 1 | 1, 'a', 'b', 'c', 'd', (uint8_t)('0' + i)};
+        struct block_header h = {.block_no = i,
+                                 .seq_first = i,
+                                 .commits_ended = 1,
+                                 .raw_len = 6,
+                                 .complete_len = 6,
+                                 .blocks_durable = blocks_durable[i],
+                                 .chain_prev = chain};
         offsets[i] = SEGMENT_HEADER_BYTES + out->len;
         assert_status(block_encode(coder, &h, raw, head.salt, out, &f->err), STATUS_OK, &f->err);
         chain = h.checksum;
@@ -243,14 +248,14 @@ static void patch(struct fixture *f, uint64_t offset, const void *data, size_t l
     char path[SEGMENT_PATH_BYTES];
     segment_name(f, 0, path);
     struct file file;
-    assert_status(file_open(&file, path, (struct file_options){ .write = true }, &f->err), STATUS_OK, &f->err);
+    assert_status(file_open(&file, path, (struct file_options){.write = true}, &f->err), STATUS_OK, &f->err);
     assert_status(file_write_at(&file, offset, data, len, &f->err), STATUS_OK, &f->err);
     file_close(&file);
 }
 
 static enum status open_count(struct fixture *f, uint64_t *seq_next)
 {
-    struct log_options options = { .path = f->path };
+    struct log_options options = {.path = f->path};
     enum status st = log_open(&f->log, &options, &f->err);
     *seq_next = st == STATUS_OK ? log_seq_next(f->log) : 0;
     fixture_close(f);
@@ -264,10 +269,10 @@ static void a_hole_is_a_torn_tail_unless_a_later_block_knows_better(void **state
     uint64_t offsets[4];
     uint64_t seq_next;
     /* Blocks 1..3 were written as one group after block 0 was durable: any of them may be missing. */
-    const uint64_t one_group[4] = { 0, 1, 1, 1 };
+    const uint64_t one_group[4] = {0, 1, 1, 1};
     for (size_t hole = 1; hole < 4; hole++) {
         forge(f, one_group, 4, offsets, &out);
-        uint8_t zeros[88] = { 0 };
+        uint8_t zeros[88] = {0};
         patch(f, offsets[hole], zeros, sizeof zeros);
         assert_status(open_count(f, &seq_next), STATUS_OK, &f->err);
         assert_int_equal(seq_next, hole);
@@ -276,7 +281,7 @@ static void a_hole_is_a_torn_tail_unless_a_later_block_knows_better(void **state
     patch(f, offsets[0] + 81, "x", 1);
     assert_int_equal(open_count(f, &seq_next), STATUS_CORRUPT);
     /* Block 3 says that block 1 was durable, and block 2 not. */
-    const uint64_t known[4] = { 0, 1, 1, 2 };
+    const uint64_t known[4] = {0, 1, 1, 2};
     forge(f, known, 4, offsets, &out);
     patch(f, offsets[1] + 20, "x", 1);
     assert_int_equal(open_count(f, &seq_next), STATUS_CORRUPT);
@@ -294,8 +299,8 @@ static void forged_tails_are_told_from_blocks(void **state)
     struct buffer out = BUFFER_EMPTY;
     uint64_t offsets[4];
     uint64_t seq_next;
-    const uint64_t durable[2] = { 0, 1 };
-    uint8_t tail[3000] = { 0 };
+    const uint64_t durable[2] = {0, 1};
+    uint8_t tail[3000] = {0};
     forge(f, durable, 2, offsets, &out);
     patch(f, SEGMENT_HEADER_BYTES + out.len, tail, sizeof tail); /* zeros */
     assert_status(open_count(f, &seq_next), STATUS_OK, &f->err);
@@ -331,7 +336,7 @@ static void a_missing_or_foreign_segment_is_named(void **state)
     for (size_t s = 0; s < 2; s++) {
         segment_name(f, s, path);
         unlink(path);
-        assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, s == 0, &seen), STATUS_CORRUPT);
+        assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, s == 0, &seen), STATUS_CORRUPT);
         assert_non_null(strstr(f->err.text, path));
         layout_restore(f, &l);
     }
@@ -341,7 +346,7 @@ static void a_missing_or_foreign_segment_is_named(void **state)
     assert_non_null(strstr(f->err.text, "restore the log"));
     layout_restore(f, &l);
     file_put(path, l.files[1], l.lens[1]);
-    assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, false, &seen), STATUS_CORRUPT);
+    assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, false, &seen), STATUS_CORRUPT);
     folder_clear(f->path);
     assert_int_equal(read_what_is_there(f, l.end, false, &seen), STATUS_CORRUPT);
     folder_clear(f->path);
@@ -351,7 +356,7 @@ static void a_missing_or_foreign_segment_is_named(void **state)
     store_le64(l.files[2] + SEGMENT_HEADER_BYTES - 8, checksum_xxh3(l.files[2], SEGMENT_HEADER_BYTES - 8));
     segment_name(f, 2, path);
     file_put(path, l.files[2], l.lens[2]);
-    assert_int_equal(read_what_is_there(f, (struct log_watermark){ 0 }, false, &seen), STATUS_MISMATCH);
+    assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, false, &seen), STATUS_MISMATCH);
     layout_release(&l);
 }
 
@@ -393,24 +398,24 @@ static void a_half_made_segment_is_removed(void **state)
 /* Format version 1, as told in segment.c and block.c, with the salt 0x1122334455667788: commit 0 is ("a", ""), commit 1
  * is ("b", 40 times "z"), its second chunk in a second block. These bytes must be readable for ever. */
 static const uint8_t golden_blocks[] = {
-    0x4c, 0x46, 0x42, 0x31, 0x00, 0x00, 0x00, 0x00, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11,
-    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x01, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
-    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xf7, 0x83, 0x16, 0xf3, 0xc2, 0xb6, 0x53, 0xc2,
-    0x0c, 0x8c, 0xc6, 0x7d, 0x9a, 0xee, 0x1f, 0x7b, 0x3f, 0x2e, 0x3e, 0x6a, 0x7f, 0x58, 0xdd, 0x4f,
-    0x02, 0x61, 0x01, 0x02, 0x62, 0x00, 0x00, 0x00, 0x4c, 0x46, 0x42, 0x31, 0x01, 0x01, 0x00, 0x00,
-    0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x29, 0x00, 0x00, 0x00,
-    0x29, 0x00, 0x00, 0x00, 0x11, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
-    0x3f, 0x2e, 0x3e, 0x6a, 0x7f, 0x58, 0xdd, 0x4f, 0xd9, 0x6e, 0x76, 0x73, 0x9f, 0x60, 0xf6, 0xa2,
-    0x88, 0xf1, 0xe7, 0x8d, 0xa6, 0x24, 0x8f, 0xfa, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x29, 0x45, 0x00,
-    0x00, 0x10, 0x51, 0x7a, 0x01, 0x00, 0x4a, 0x80, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x4c, 0x46, 0x42, 0x31, 0x00, 0x00, 0x00, 0x00, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00,
+    0x05, 0x00, 0x00, 0x00, 0x03, 0x00, 0x00, 0x00, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0xf7, 0x83, 0x16, 0xf3, 0xc2, 0xb6, 0x53, 0xc2, 0x0c, 0x8c, 0xc6, 0x7d, 0x9a, 0xee, 0x1f, 0x7b,
+    0x3f, 0x2e, 0x3e, 0x6a, 0x7f, 0x58, 0xdd, 0x4f, 0x02, 0x61, 0x01, 0x02, 0x62, 0x00, 0x00, 0x00, 0x4c, 0x46,
+    0x42, 0x31, 0x01, 0x01, 0x00, 0x00, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11, 0x01, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x29, 0x00,
+    0x00, 0x00, 0x29, 0x00, 0x00, 0x00, 0x11, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x3f, 0x2e, 0x3e, 0x6a, 0x7f, 0x58, 0xdd, 0x4f, 0xd9, 0x6e, 0x76, 0x73, 0x9f, 0x60, 0xf6, 0xa2, 0x88, 0xf1,
+    0xe7, 0x8d, 0xa6, 0x24, 0x8f, 0xfa, 0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x29, 0x45, 0x00, 0x00, 0x10, 0x51, 0x7a,
+    0x01, 0x00, 0x4a, 0x80, 0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
 };
 
 static void golden_segment_make(uint8_t page[static SEGMENT_HEADER_BYTES])
 {
-    static const uint8_t head[32] = { 'L', 'O', 'G', 'F', 'O', 'L', 'D', 0, 1, 0, 0, 0, 0, 0x10, 0, 0,
-                                      0, 0, 0, 0, 0, 0, 0, 0, 0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11 };
+    static const uint8_t head[32] = {'L', 'O', 'G',  'F',  'O',  'L',  'D',  0,    1,    0,   0,
+                                     0,   0,   0x10, 0,    0,    0,    0,    0,    0,    0,   0,
+                                     0,   0,   0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11};
     memset(page, 0, SEGMENT_HEADER_BYTES);
     memcpy(page, head, sizeof head);
     store_le64(page + SEGMENT_HEADER_BYTES - 8, 0xc253b6c2f31683f7u);
@@ -429,7 +434,7 @@ static void a_log_of_version_1_is_readable(void **state)
     assert_int_equal(log_seq_next(f->log), 2);
     assert_int_equal(log_bytes(f->log), sizeof page + sizeof golden_blocks);
     assert_int_equal(log_verify(f->log, NULL, NULL, &f->err), STATUS_OK);
-    static const char *const chunks[4] = { "a", "", "b", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz" };
+    static const char *const chunks[4] = {"a", "", "b", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz"};
     struct log_reader *r = reader_at(f, 0);
     for (unsigned i = 0; i < 4; i++) {
         struct store_chunk out;
@@ -446,7 +451,7 @@ static void a_log_of_version_1_is_readable(void **state)
 static void the_bytes_written_are_of_version_1(void **state)
 {
     struct fixture *f = *state;
-    struct segment_header head = { .salt = 0x1122334455667788u };
+    struct segment_header head = {.salt = 0x1122334455667788u};
     struct file file;
     assert_status(segment_create(f->path, &head, &file, &f->err), STATUS_OK, &f->err);
     file_close(&file);
@@ -462,8 +467,8 @@ static void the_bytes_written_are_of_version_1(void **state)
     mem_free(data);
     struct block_coder *coder = block_coder_new();
     struct buffer out = BUFFER_EMPTY;
-    const uint8_t raw[5] = { 2, 'a', 1, 2, 'b' };
-    struct block_header h = { .commits_ended = 1, .raw_len = 5, .complete_len = 3, .chain_prev = head.checksum };
+    const uint8_t raw[5] = {2, 'a', 1, 2, 'b'};
+    struct block_header h = {.commits_ended = 1, .raw_len = 5, .complete_len = 3, .chain_prev = head.checksum};
     assert_status(block_encode(coder, &h, raw, head.salt, &out, &f->err), STATUS_OK, &f->err);
     assert_int_equal(out.len, 88);
     assert_memory_equal(out.data, golden_blocks, out.len);

@@ -66,7 +66,7 @@ ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 /* Opens and appends commits of the tags 0.. until something fails or there are `n`; returns what was acknowledged. */
 static enum status work(struct fixture *f, uint64_t n, struct log_watermark *mark, uint64_t *durable)
 {
-    struct log_options options = { .path = f->path, .segment_bytes = LOG_SEGMENT_BYTES_MIN, .watermark = *mark };
+    struct log_options options = {.path = f->path, .segment_bytes = LOG_SEGMENT_BYTES_MIN, .watermark = *mark};
     enum status st = log_open(&f->log, &options, &f->err);
     if (st != STATUS_OK) {
         return st;
@@ -99,7 +99,7 @@ static enum status work(struct fixture *f, uint64_t n, struct log_watermark *mar
 static bool sweep_one(struct fixture *f, long nth, bool with_mark)
 {
     enum { N = 26 };
-    struct log_watermark mark = { 0 };
+    struct log_watermark mark = {0};
     uint64_t durable = 0;
     folder_clear(f->path);
     atomic_store(&fault_countdown, nth);
@@ -107,11 +107,11 @@ static bool sweep_one(struct fixture *f, long nth, bool with_mark)
     atomic_store(&fault_countdown, 0);
     assert_true(first == STATUS_OK || first == STATUS_IO);
     if (!with_mark) {
-        mark = (struct log_watermark){ 0 };
+        mark = (struct log_watermark){0};
     }
     fixture_tags_by_seq(f, N);
     uint64_t before = durable;
-    struct log_options options = { .path = f->path, .watermark = mark };
+    struct log_options options = {.path = f->path, .watermark = mark};
     assert_status(log_open(&f->log, &options, &f->err), STATUS_OK, &f->err);
     assert_in_range(log_seq_next(f->log), before, N);
     f->count = log_seq_next(f->log);
@@ -136,7 +136,8 @@ static void a_fault_anywhere_loses_nothing_acknowledged(void **state)
             atomic_store(&fault_kind, kind);
             atomic_store(&fault_sticks, sticks == 1);
             long nth = 1;
-            /* How many calls there are depends on how the threads meet, so one run without a fault is not yet the end. */
+            /* How many calls there are depends on how the threads meet, so one run without a fault is not yet the end.
+             */
             for (int whole = 0; whole < 3; nth++) {
                 whole = sweep_one(f, nth, nth % 2 == 0) ? whole + 1 : 0;
             }
@@ -153,17 +154,17 @@ static void a_fault_during_recovery_can_be_recovered_from(void **state)
     bool whole = false;
     for (long nth = 1; !whole; nth++) {
         folder_clear(f->path);
-        struct log_watermark mark = { 0 };
+        struct log_watermark mark = {0};
         uint64_t durable;
         assert_status(work(f, 3, &mark, &durable), STATUS_OK, &f->err);
         char path[SEGMENT_PATH_BYTES];
         segment_path(path, f->path, mark.segment_idx);
         struct file file;
-        assert_status(file_open(&file, path, (struct file_options){ .write = true }, &f->err), STATUS_OK, &f->err);
+        assert_status(file_open(&file, path, (struct file_options){.write = true}, &f->err), STATUS_OK, &f->err);
         assert_status(file_write_at(&file, mark.offset, "torn", 4, &f->err), STATUS_OK, &f->err);
         file_close(&file);
         atomic_store(&fault_countdown, nth);
-        struct log_options options = { .path = f->path, .watermark = mark };
+        struct log_options options = {.path = f->path, .watermark = mark};
         enum status st = log_open(&f->log, &options, &f->err);
         atomic_store(&fault_countdown, 0);
         whole = st == STATUS_OK;

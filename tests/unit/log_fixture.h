@@ -68,7 +68,8 @@ static inline size_t tag_chunk(uint64_t tag, unsigned i, uint8_t *out)
     return len;
 }
 
-static enum status UNUSED_MAYBE append_tag_chunks(struct log *log, uint64_t tag, unsigned n, bool end, struct error *err)
+static enum status UNUSED_MAYBE append_tag_chunks(struct log *log, uint64_t tag, unsigned n, bool end,
+                                                  struct error *err)
 {
     static uint8_t chunk[50008];
     uint64_t seq;
@@ -136,14 +137,14 @@ static UNUSED_MAYBE int fixture_teardown(void **state)
 static UNUSED_MAYBE void fixture_open(struct fixture *f, uint64_t segment_bytes)
 {
     f->segment_bytes = segment_bytes;
-    struct log_options options = { .path = f->path, .segment_bytes = segment_bytes };
+    struct log_options options = {.path = f->path, .segment_bytes = segment_bytes};
     assert_status(log_open(&f->log, &options, &f->err), STATUS_OK, &f->err);
 }
 
 static UNUSED_MAYBE struct log *fixture_open_readonly(struct fixture *f)
 {
     struct log *log;
-    struct log_options options = { .path = f->path, .read_only = true };
+    struct log_options options = {.path = f->path, .read_only = true};
     assert_status(log_open(&log, &options, &f->err), STATUS_OK, &f->err);
     return log;
 }
@@ -152,8 +153,8 @@ static UNUSED_MAYBE struct log *fixture_open_readonly(struct fixture *f)
 static UNUSED_MAYBE void fixture_reopen_durably(struct fixture *f)
 {
     assert_status(log_wait_durable(f->log, f->count, &f->err), STATUS_OK, &f->err);
-    struct log_options options = { .path = f->path, .segment_bytes = f->segment_bytes,
-                                   .watermark = log_watermark(f->log) };
+    struct log_options options = {
+        .path = f->path, .segment_bytes = f->segment_bytes, .watermark = log_watermark(f->log)};
     log_close(f->log);
     assert_status(log_open(&f->log, &options, &f->err), STATUS_OK, &f->err);
     assert_int_equal(log_seq_next(f->log), f->count);

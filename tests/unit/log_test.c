@@ -324,20 +324,20 @@ static void segments_add_up(void **state)
         assert_int_equal(log_flush(f->log, &f->err), STATUS_OK);
     }
     assert_int_equal(log_wait_durable(f->log, f->count, &f->err), STATUS_OK);
-    struct store_segment live = { .seq_next = 0 };
+    struct store_segment live = {.seq_next = 0};
     assert_int_equal(log_segments(f->log, segment_count, &live, &f->err), STATUS_OK);
     assert_int_equal(live.seq_next, f->count);
     assert_int_equal(live.bytes, log_bytes(f->log));
     assert_true(f->log->shared->segment_count > 3);
     struct log *reader = fixture_open_readonly(f);
-    struct store_segment aside = { .seq_next = 0 };
+    struct store_segment aside = {.seq_next = 0};
     assert_int_equal(log_segments(reader, segment_count, &aside, &f->err), STATUS_OK);
     assert_memory_equal(&live, &aside, sizeof live);
     assert_int_equal(log_bytes(reader), live.bytes);
     assert_int_equal(log_verify(reader, NULL, NULL, &f->err), STATUS_OK);
     log_close(reader);
     fixture_reopen_durably(f);
-    struct store_segment again = { .seq_next = 0 };
+    struct store_segment again = {.seq_next = 0};
     assert_int_equal(log_segments(f->log, segment_count, &again, &f->err), STATUS_OK);
     assert_memory_equal(&live, &again, sizeof live);
 }
@@ -347,7 +347,7 @@ static void child_write(const char *path, uint64_t n, uint64_t segment_bytes, in
 {
     struct error err;
     struct log *log;
-    struct log_options options = { .path = path, .segment_bytes = segment_bytes };
+    struct log_options options = {.path = path, .segment_bytes = segment_bytes};
     if (log_open(&log, &options, &err) != STATUS_OK) {
         _exit(2);
     }
@@ -381,7 +381,7 @@ static void a_reader_in_another_process_follows_the_writer(void **state)
         child_write(f->path, N, 30000, -1);
     }
     struct log *log = NULL;
-    struct log_options options = { .path = f->path, .read_only = true };
+    struct log_options options = {.path = f->path, .read_only = true};
     enum status st;
     do {
         st = log_open(&log, &options, &f->err);
@@ -449,12 +449,12 @@ static void a_failed_write_stops_the_log_and_keeps_what_was_acknowledged(void **
 {
     struct fixture *f = *state;
     atomic_int notified = 0;
-    struct log_options options = { .path = f->path, .notify = count_notify, .notify_ctx = &notified };
+    struct log_options options = {.path = f->path, .notify = count_notify, .notify_ctx = &notified};
     assert_int_equal(log_open(&f->log, &options, &f->err), STATUS_OK);
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit old;
     getrlimit(RLIMIT_FSIZE, &old);
-    struct rlimit limit = { .rlim_cur = 300000, .rlim_max = old.rlim_max };
+    struct rlimit limit = {.rlim_cur = 300000, .rlim_max = old.rlim_max};
     setrlimit(RLIMIT_FSIZE, &limit);
     enum status st = STATUS_OK;
     for (uint64_t tag = 0; tag < 100000 && st == STATUS_OK; tag++) {
