@@ -2,7 +2,7 @@
 #include "expr/function.h"
 
 #define AGGREGATE(name, x, result) ROW(FUNCTION_AGGREGATE, name, NULL, result, 0, 1, x)
-#define EXTREME(x) AGGREGATE("min", x, x), AGGREGATE("max", x, x)
+#define EXTREME(x)                 AGGREGATE("min", x, x), AGGREGATE("max", x, x)
 
 static const struct function rows[] = {
     AGGREGATE("count", TYPE_ANY, TYPE_INT8),

@@ -1,5 +1,5 @@
-/* Makers of typed expressions: calls, operators and the special forms of SQL. Each checks, casts its arguments and says whether the
- * result may fail at run time. */
+/* Makers of typed expressions: calls, operators and the special forms of SQL. Each checks, casts its arguments and says
+ * whether the result may fail at run time. */
 #include "expr/build.h"
 
 #include "expr/resolve.h"
@@ -8,7 +8,8 @@
 #include <assert.h>
 #include <string.h>
 
-struct expr *resolve_node(struct arena *a, enum expr_kind kind, struct type type, struct expr *const *args, uint32_t arg_count)
+struct expr *resolve_node(struct arena *a, enum expr_kind kind, struct type type, struct expr *const *args,
+                          uint32_t arg_count)
 {
     struct expr *e = arena_zalloc(a, sizeof *e);
     e->kind = kind;
@@ -24,7 +25,8 @@ struct expr *resolve_node(struct arena *a, enum expr_kind kind, struct type type
 }
 
 /* Evaluates a call whose arguments are all constants. */
-static enum status fold(struct arena *a, const struct function *f, const struct expr *call, struct datum *out, struct error *err)
+static enum status fold(struct arena *a, const struct function *f, const struct expr *call, struct datum *out,
+                        struct error *err)
 {
     struct datum *values = arena_alloc(a, call->arg_count * sizeof *values);
     struct type *types = arena_alloc(a, call->arg_count * sizeof *types);
@@ -34,20 +36,20 @@ static enum status fold(struct arena *a, const struct function *f, const struct 
         types[i] = call->args[i]->type;
         null = null || values[i].null;
     }
-    *out = (struct datum){ .len = 0 };
+    *out = (struct datum){.len = 0};
     if (null && (f->flags & FUNCTION_NULLS) == 0) {
         *out = DATUM_NULL;
         return STATUS_OK;
     }
     struct buffer scratch = BUFFER_EMPTY;
     locale_t locale = (locale_t)0;
-    struct eval e = { .a = a,
-                      .err = err,
-                      .scratch = &scratch,
-                      .locale = &locale,
-                      .type = &call->type,
-                      .arg_types = types,
-                      .arg_count = call->arg_count };
+    struct eval e = {.a = a,
+                     .err = err,
+                     .scratch = &scratch,
+                     .locale = &locale,
+                     .type = &call->type,
+                     .arg_types = types,
+                     .arg_count = call->arg_count};
     enum status st = f->eval(values, out, &e);
     buffer_release(&scratch);
     if (locale != (locale_t)0) {
@@ -56,8 +58,8 @@ static enum status fold(struct arena *a, const struct function *f, const struct 
     return st;
 }
 
-enum status resolve_make_call(struct arena *a, uint32_t function, struct type type, struct expr *const *args, uint32_t arg_count,
-                              bool must_fold, struct expr **out, struct error *err)
+enum status resolve_make_call(struct arena *a, uint32_t function, struct type type, struct expr *const *args,
+                              uint32_t arg_count, bool must_fold, struct expr **out, struct error *err)
 {
     const struct function *f = function_at(function);
     struct expr *call = resolve_node(a, EXPR_CALL, type, args, arg_count);
@@ -70,7 +72,7 @@ enum status resolve_make_call(struct arena *a, uint32_t function, struct type ty
         }
     }
     struct datum value;
-    struct error failed = { .status = STATUS_OK };
+    struct error failed = {.status = STATUS_OK};
     enum status st = fold(a, f, call, &value, &failed);
     if (st == STATUS_OK) {
         *out = expr_const(a, type, value);
@@ -126,7 +128,8 @@ static bool has_opaque(struct expr *const *args, uint32_t arg_count)
 }
 
 /* Words of a constant that decide more than a value are checked before any row is seen. */
-static enum status check_constants(const char *name, struct expr *const *args, uint32_t arg_count, struct arena *a, struct error *err)
+static enum status check_constants(const char *name, struct expr *const *args, uint32_t arg_count, struct arena *a,
+                                   struct error *err)
 {
     if (arg_count < 2 || args[0]->kind != EXPR_CONST || args[0]->value.null || args[0]->type.kind != TYPE_TEXT) {
         return STATUS_OK;
@@ -145,10 +148,12 @@ static enum status check_constants(const char *name, struct expr *const *args, u
 static bool is_type_call(const char *name, uint32_t arg_count, struct type *type)
 {
     struct error ignored;
-    return arg_count == 1 && type_from_name(name, (struct type_modifiers){ .count = 0 }, false, false, type, &ignored) == STATUS_OK;
+    return arg_count == 1 &&
+           type_from_name(name, (struct type_modifiers){.count = 0}, false, false, type, &ignored) == STATUS_OK;
 }
 
-static enum status refuse_call(struct arena *a, const char *name, struct expr **args, uint32_t arg_count, struct error *err)
+static enum status refuse_call(struct arena *a, const char *name, struct expr **args, uint32_t arg_count,
+                               struct error *err)
 {
     const char *why = function_refusal(name);
     if (why != NULL) {
@@ -158,13 +163,16 @@ static enum status refuse_call(struct arena *a, const char *name, struct expr **
         return error_set(err, STATUS_UNSUPPORTED, 0, "function age() of one argument is not supported in a view: %s",
                          function_refusal("now"));
     }
-    if (arg_count == 0 || function_next(FUNCTION_CALL, name, FUNCTION_NONE) == FUNCTION_NONE || has_opaque(args, arg_count)) {
-        return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported", signature(a, name, args, arg_count));
+    if (arg_count == 0 || function_next(FUNCTION_CALL, name, FUNCTION_NONE) == FUNCTION_NONE ||
+        has_opaque(args, arg_count)) {
+        return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported",
+                         signature(a, name, args, arg_count));
     }
     return STATUS_OK;
 }
 
-enum status expr_call(struct arena *a, const char *name, struct expr **args, uint32_t arg_count, struct expr **out, struct error *err)
+enum status expr_call(struct arena *a, const char *name, struct expr **args, uint32_t arg_count, struct expr **out,
+                      struct error *err)
 {
     struct type type;
     if (function_next(FUNCTION_CALL, name, FUNCTION_NONE) == FUNCTION_NONE && is_type_call(name, arg_count, &type)) {
@@ -184,7 +192,8 @@ enum status expr_call(struct arena *a, const char *name, struct expr **args, uin
     const struct function *f = function_at(row);
     TRY(resolve_cast_arguments(a, f, cast, arg_count, err));
     if (f->eval == NULL) {
-        return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported", signature(a, name, cast, arg_count));
+        return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported",
+                         signature(a, name, cast, arg_count));
     }
     TRY(check_constants(name, cast, arg_count, a, err));
     return resolve_make_call(a, row, type_make((enum type_kind)f->result), cast, arg_count, false, out, err);
@@ -221,10 +230,11 @@ static enum status prepare_operator(struct arena *a, const char *op, struct expr
     return STATUS_OK;
 }
 
-enum status expr_operator(struct arena *a, const char *op, struct expr *left, struct expr *right, struct expr **out, struct error *err)
+enum status expr_operator(struct arena *a, const char *op, struct expr *left, struct expr *right, struct expr **out,
+                          struct error *err)
 {
     const char *name = strcmp(op, "!=") == 0 ? "<>" : op;
-    struct expr *args[2] = { left != NULL ? left : right, right };
+    struct expr *args[2] = {left != NULL ? left : right, right};
     uint32_t count = left != NULL ? 2 : 1;
     uint32_t row;
     TRY(prepare_operator(a, name, args, count, &row, err));
@@ -255,8 +265,8 @@ static bool all_same_type(struct expr *const *args, uint32_t arg_count, bool mod
 }
 
 /* select_common_type() of parse_coerce.c. */
-static enum status common_type(struct arena *a, const char *what, struct expr *const *args, uint32_t arg_count, struct type *out,
-                               struct error *err)
+static enum status common_type(struct arena *a, const char *what, struct expr *const *args, uint32_t arg_count,
+                               struct type *out, struct error *err)
 {
     struct type type = args[0]->type;
     for (uint32_t i = 1; i < arg_count; i++) {
@@ -267,8 +277,8 @@ static enum status common_type(struct arena *a, const char *what, struct expr *c
         if (type.kind == TYPE_UNKNOWN) {
             type = *next;
         } else if (resolve_category(next->kind) != resolve_category(type.kind) || next->kind == TYPE_OTHER) {
-            return error_set(err, STATUS_INVALID, 0, "%s types %s and %s cannot be matched", what, resolve_type_name(a, &type),
-                             resolve_type_name(a, next));
+            return error_set(err, STATUS_INVALID, 0, "%s types %s and %s cannot be matched", what,
+                             resolve_type_name(a, &type), resolve_type_name(a, next));
         } else if (!resolve_is_preferred(type.kind) && resolve_is_implicit(type.kind, next->kind) &&
                    !resolve_is_implicit(next->kind, type.kind)) {
             type = *next;
@@ -282,7 +292,8 @@ static enum status common_type(struct arena *a, const char *what, struct expr *c
     return STATUS_OK;
 }
 
-enum status expr_unify(struct arena *a, const char *what, struct expr **args, uint32_t arg_count, struct type *type, struct error *err)
+enum status expr_unify(struct arena *a, const char *what, struct expr **args, uint32_t arg_count, struct type *type,
+                       struct error *err)
 {
     assert(arg_count > 0);
     if (args[0]->type.kind != TYPE_UNKNOWN && all_same_type(args, arg_count, true)) {
@@ -310,8 +321,8 @@ static enum status to_boolean(struct arena *a, const char *what, struct expr **x
     return expr_cast(a, *x, &type, CAST_IMPLICIT, x, err);
 }
 
-enum status expr_logical(struct arena *a, enum expr_kind kind, struct expr **args, uint32_t arg_count, struct expr **out,
-                         struct error *err)
+enum status expr_logical(struct arena *a, enum expr_kind kind, struct expr **args, uint32_t arg_count,
+                         struct expr **out, struct error *err)
 {
     const char *what = kind == EXPR_AND ? "AND" : kind == EXPR_OR ? "OR" : "NOT";
     struct expr **cast = arena_dup(a, args, arg_count * sizeof *args);
@@ -354,7 +365,7 @@ enum status expr_coalesce(struct arena *a, struct expr **args, uint32_t arg_coun
 
 enum status expr_nullif(struct arena *a, struct expr *x, struct expr *y, struct expr **out, struct error *err)
 {
-    struct expr *args[2] = { x, y };
+    struct expr *args[2] = {x, y};
     uint32_t row;
     TRY(prepare_operator(a, "=", args, 2, &row, err));
     struct expr *e = resolve_node(a, EXPR_NULLIF, args[0]->type, args, 2);
@@ -366,7 +377,8 @@ enum status expr_nullif(struct arena *a, struct expr *x, struct expr *y, struct 
 static enum status check_comparable(struct arena *a, const struct type *type, struct error *err)
 {
     if (!type_is_comparable(type->kind)) {
-        return error_set(err, STATUS_UNSUPPORTED, 0, "comparison of values of type %s is not supported", resolve_type_name(a, type));
+        return error_set(err, STATUS_UNSUPPORTED, 0, "comparison of values of type %s is not supported",
+                         resolve_type_name(a, type));
     }
     return STATUS_OK;
 }
@@ -382,9 +394,10 @@ enum status expr_minmax(struct arena *a, enum expr_kind kind, struct expr **args
     return STATUS_OK;
 }
 
-/* Types without a common one may still have an = of their own for each pair: then IN is OR over =, NOT IN is AND over <>. */
-static enum status in_as_logical(struct arena *a, bool negated, struct expr **args, uint32_t arg_count, struct expr **out,
-                                 struct error *err)
+/* Types without a common one may still have an = of their own for each pair: then IN is OR over =, NOT IN is AND over
+ * <>. */
+static enum status in_as_logical(struct arena *a, bool negated, struct expr **args, uint32_t arg_count,
+                                 struct expr **out, struct error *err)
 {
     struct expr **tests = arena_alloc(a, arg_count * sizeof *tests);
     for (uint32_t i = 1; i < arg_count; i++) {
@@ -397,7 +410,8 @@ static enum status in_as_logical(struct arena *a, bool negated, struct expr **ar
     return expr_logical(a, negated ? EXPR_AND : EXPR_OR, tests, arg_count - 1, out, err);
 }
 
-enum status expr_in(struct arena *a, bool negated, struct expr **args, uint32_t arg_count, struct expr **out, struct error *err)
+enum status expr_in(struct arena *a, bool negated, struct expr **args, uint32_t arg_count, struct expr **out,
+                    struct error *err)
 {
     assert(arg_count >= 2);
     if (has_opaque(args, arg_count)) {
@@ -416,7 +430,8 @@ enum status expr_in(struct arena *a, bool negated, struct expr **args, uint32_t 
     return STATUS_OK;
 }
 
-enum status expr_is(struct arena *a, enum expr_kind kind, bool negated, struct expr *x, struct expr **out, struct error *err)
+enum status expr_is(struct arena *a, enum expr_kind kind, bool negated, struct expr *x, struct expr **out,
+                    struct error *err)
 {
     assert(kind == EXPR_IS_NULL || kind == EXPR_IS_TRUE || kind == EXPR_IS_FALSE || kind == EXPR_IS_UNKNOWN);
     if (kind != EXPR_IS_NULL) {
@@ -431,9 +446,10 @@ enum status expr_is(struct arena *a, enum expr_kind kind, bool negated, struct e
     return STATUS_OK;
 }
 
-enum status expr_distinct(struct arena *a, bool negated, struct expr *x, struct expr *y, struct expr **out, struct error *err)
+enum status expr_distinct(struct arena *a, bool negated, struct expr *x, struct expr *y, struct expr **out,
+                          struct error *err)
 {
-    struct expr *args[2] = { x, y };
+    struct expr *args[2] = {x, y};
     uint32_t row;
     TRY(prepare_operator(a, "=", args, 2, &row, err));
     if (args[0]->type.kind != args[1]->type.kind) {
@@ -445,17 +461,20 @@ enum status expr_distinct(struct arena *a, bool negated, struct expr *x, struct 
     return STATUS_OK;
 }
 
-enum status expr_aggregate_type(struct arena *a, const char *name, struct expr **argument, struct type *out, struct error *err)
+enum status expr_aggregate_type(struct arena *a, const char *name, struct expr **argument, struct type *out,
+                                struct error *err)
 {
     if (argument == NULL || *argument == NULL) {
         if (strcmp(name, "count") != 0) {
-            return error_set(err, STATUS_INVALID, 0, "%s(*) specified, but %s is not an aggregate function of rows", name, name);
+            return error_set(err, STATUS_INVALID, 0, "%s(*) specified, but %s is not an aggregate function of rows",
+                             name, name);
         }
         *out = type_make(TYPE_INT8);
         return STATUS_OK;
     }
     bool counts = strcmp(name, "count") == 0;
-    if (function_next(FUNCTION_AGGREGATE, name, FUNCTION_NONE) == FUNCTION_NONE || (!counts && has_opaque(argument, 1))) {
+    if (function_next(FUNCTION_AGGREGATE, name, FUNCTION_NONE) == FUNCTION_NONE ||
+        (!counts && has_opaque(argument, 1))) {
         return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported", signature(a, name, argument, 1));
     }
     uint32_t row;

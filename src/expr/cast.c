@@ -84,7 +84,9 @@ static enum status numeric_to_float(const struct datum *x, struct datum *out, co
 
 static enum status float_to_int(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    double limit = e->type->kind == TYPE_INT2 ? 32768.0 : e->type->kind == TYPE_INT4 ? 2147483648.0 : 9223372036854775808.0;
+    double limit = e->type->kind == TYPE_INT2   ? 32768.0
+                   : e->type->kind == TYPE_INT4 ? 2147483648.0
+                                                : 9223372036854775808.0;
     double value = rint(x[0].v.d);
     if (!(value >= -limit && value < limit)) {
         return int_out_of_range(e);
@@ -108,7 +110,8 @@ static enum status float_to_float4(const struct datum *x, struct datum *out, con
 
 static enum status float_to_numeric(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    *out = e->arg_types[0].kind == TYPE_FLOAT4 ? decimal_from_float(e->a, (float)x[0].v.d) : decimal_from_double(e->a, x[0].v.d);
+    *out = e->arg_types[0].kind == TYPE_FLOAT4 ? decimal_from_float(e->a, (float)x[0].v.d)
+                                               : decimal_from_double(e->a, x[0].v.d);
     return STATUS_OK;
 }
 
@@ -157,7 +160,7 @@ static enum status stamp_to_time(const struct datum *x, struct datum *out, const
 static enum status time_to_interval(const struct datum *x, struct datum *out, const struct eval *e)
 {
     uint8_t *bytes = arena_alloc(e->a, 16);
-    interval_store(bytes, (struct interval){ .us = x[0].v.i });
+    interval_store(bytes, (struct interval){.us = x[0].v.i});
     *out = datum_bytes(bytes_of(bytes, 16));
     return STATUS_OK;
 }
@@ -199,15 +202,15 @@ static enum status assign(const struct datum *x, struct datum *out, const struct
     return datum_apply_typmod(e->type, false, e->a, out, e->err);
 }
 
-#define CAST(FROM, TO, EVAL, CONTEXT, FLAGS)                                                                                     \
-    {                                                                                                                            \
-        .name = "", .eval = (EVAL), .class = FUNCTION_CAST, .arg_count = 1, .args = { FROM }, .result = (TO), .flags = (FLAGS),  \
-        .context = (CONTEXT)                                                                                                     \
+#define CAST(FROM, TO, EVAL, CONTEXT, FLAGS)                                                                           \
+    {                                                                                                                  \
+        .name = "", .eval = (EVAL), .class = FUNCTION_CAST, .arg_count = 1, .args = {FROM}, .result = (TO),            \
+        .flags = (FLAGS), .context = (CONTEXT)                                                                         \
     }
-#define RELABEL(FROM, TO, CONTEXT)                                                                                               \
-    {                                                                                                                            \
-        .name = "", .eval = copy, .class = FUNCTION_CAST, .arg_count = 1, .args = { FROM }, .result = (TO), .fast = FAST_COPY,   \
-        .context = (CONTEXT)                                                                                                     \
+#define RELABEL(FROM, TO, CONTEXT)                                                                                     \
+    {                                                                                                                  \
+        .name = "", .eval = copy, .class = FUNCTION_CAST, .arg_count = 1, .args = {FROM}, .result = (TO),              \
+        .fast = FAST_COPY, .context = (CONTEXT)                                                                        \
     }
 #define ANY(NAME, EVAL, FLAGS) ROW(FUNCTION_CAST, NAME, EVAL, TYPE_TEXT, FLAGS, 1, TYPE_ANY)
 

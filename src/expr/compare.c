@@ -1,4 +1,5 @@
-/* The six comparisons within and across kinds. What a pair of kinds compares by is one function; the operators are made from it. */
+/* The six comparisons within and across kinds. What a pair of kinds compares by is one function; the operators are made
+ * from it. */
 #include "expr/function.h"
 
 #include "row/datetime.h"
@@ -43,7 +44,7 @@ static int by_uuid(const struct datum *x)
 static int by_date_timestamp(const struct datum *x)
 {
     struct error ignored;
-    struct datum pair[2] = { x[0], x[1] };
+    struct datum pair[2] = {x[0], x[1]};
     if (date_to_timestamp(x[0].v.i, &pair[0].v.i, &ignored) != STATUS_OK) {
         return x[1].v.i == TIMESTAMP_INFINITY ? -1 : 1;
     }
@@ -52,23 +53,23 @@ static int by_date_timestamp(const struct datum *x)
 
 static int by_timestamp_date(const struct datum *x)
 {
-    struct datum swapped[2] = { x[1], x[0] };
+    struct datum swapped[2] = {x[1], x[0]};
     return -by_date_timestamp(swapped);
 }
 
-#define OPERATOR(NAME, BY, TEST)                                                                                                 \
-    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                                      \
-    {                                                                                                                            \
-        (void)e;                                                                                                                 \
-        out->v.i = BY(x) TEST 0;                                                                                                 \
-        return STATUS_OK;                                                                                                        \
+#define OPERATOR(NAME, BY, TEST)                                                                                       \
+    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                            \
+    {                                                                                                                  \
+        (void)e;                                                                                                       \
+        out->v.i = BY(x) TEST 0;                                                                                       \
+        return STATUS_OK;                                                                                              \
     }
-#define OPERATORS(BY)                                                                                                            \
-    OPERATOR(BY##_eq, BY, ==)                                                                                                    \
-    OPERATOR(BY##_ne, BY, !=)                                                                                                    \
-    OPERATOR(BY##_lt, BY, <)                                                                                                     \
-    OPERATOR(BY##_le, BY, <=)                                                                                                    \
-    OPERATOR(BY##_gt, BY, >)                                                                                                     \
+#define OPERATORS(BY)                                                                                                  \
+    OPERATOR(BY##_eq, BY, ==)                                                                                          \
+    OPERATOR(BY##_ne, BY, !=)                                                                                          \
+    OPERATOR(BY##_lt, BY, <)                                                                                           \
+    OPERATOR(BY##_le, BY, <=)                                                                                          \
+    OPERATOR(BY##_gt, BY, >)                                                                                           \
     OPERATOR(BY##_ge, BY, >=)
 
 OPERATORS(by_int)
@@ -81,22 +82,22 @@ OPERATORS(by_uuid)
 OPERATORS(by_date_timestamp)
 OPERATORS(by_timestamp_date)
 
-#define COMPARE(NAME, EVAL, X, Y, FAST)                                                                                          \
-    {                                                                                                                            \
-        .name = (NAME), .eval = (EVAL), .class = FUNCTION_OPERATOR, .arg_count = 2, .args = { X, Y }, .result = TYPE_BOOL,       \
-        .fast = (FAST)                                                                                                           \
+#define COMPARE(NAME, EVAL, X, Y, FAST)                                                                                \
+    {                                                                                                                  \
+        .name = (NAME), .eval = (EVAL), .class = FUNCTION_OPERATOR, .arg_count = 2, .args = {X, Y},                    \
+        .result = TYPE_BOOL, .fast = (FAST)                                                                            \
     }
-#define PAIR(BY, X, Y)                                                                                                           \
-    COMPARE("=", BY##_eq, X, Y, FAST_NONE), COMPARE("<>", BY##_ne, X, Y, FAST_NONE), COMPARE("<", BY##_lt, X, Y, FAST_NONE),     \
-        COMPARE("<=", BY##_le, X, Y, FAST_NONE), COMPARE(">", BY##_gt, X, Y, FAST_NONE),                                         \
-        COMPARE(">=", BY##_ge, X, Y, FAST_NONE)
-#define INT_PAIR(X, Y)                                                                                                           \
-    COMPARE("=", by_int_eq, X, Y, FAST_INT_EQ), COMPARE("<>", by_int_ne, X, Y, FAST_INT_NE),                                     \
-        COMPARE("<", by_int_lt, X, Y, FAST_INT_LT), COMPARE("<=", by_int_le, X, Y, FAST_INT_LE),                                 \
+#define PAIR(BY, X, Y)                                                                                                 \
+    COMPARE("=", BY##_eq, X, Y, FAST_NONE), COMPARE("<>", BY##_ne, X, Y, FAST_NONE),                                   \
+        COMPARE("<", BY##_lt, X, Y, FAST_NONE), COMPARE("<=", BY##_le, X, Y, FAST_NONE),                               \
+        COMPARE(">", BY##_gt, X, Y, FAST_NONE), COMPARE(">=", BY##_ge, X, Y, FAST_NONE)
+#define INT_PAIR(X, Y)                                                                                                 \
+    COMPARE("=", by_int_eq, X, Y, FAST_INT_EQ), COMPARE("<>", by_int_ne, X, Y, FAST_INT_NE),                           \
+        COMPARE("<", by_int_lt, X, Y, FAST_INT_LT), COMPARE("<=", by_int_le, X, Y, FAST_INT_LE),                       \
         COMPARE(">", by_int_gt, X, Y, FAST_INT_GT), COMPARE(">=", by_int_ge, X, Y, FAST_INT_GE)
-#define BYTES_PAIR(X, Y)                                                                                                         \
-    COMPARE("=", by_bytes_eq, X, Y, FAST_BYTES_EQ), COMPARE("<>", by_bytes_ne, X, Y, FAST_BYTES_NE),                             \
-        COMPARE("<", by_bytes_lt, X, Y, FAST_NONE), COMPARE("<=", by_bytes_le, X, Y, FAST_NONE),                                 \
+#define BYTES_PAIR(X, Y)                                                                                               \
+    COMPARE("=", by_bytes_eq, X, Y, FAST_BYTES_EQ), COMPARE("<>", by_bytes_ne, X, Y, FAST_BYTES_NE),                   \
+        COMPARE("<", by_bytes_lt, X, Y, FAST_NONE), COMPARE("<=", by_bytes_le, X, Y, FAST_NONE),                       \
         COMPARE(">", by_bytes_gt, X, Y, FAST_NONE), COMPARE(">=", by_bytes_ge, X, Y, FAST_NONE)
 
 static const struct function rows[] = {

@@ -67,8 +67,8 @@ bool expr_can_cast(const struct type *from, const struct type *to, enum expr_cas
 }
 
 /* The length, scale or precision of `type` put upon a value that is of its kind already. */
-static enum status cast_modifier(struct arena *a, struct expr *e, const struct type *type, enum expr_cast_context context,
-                                 struct expr **out, struct error *err)
+static enum status cast_modifier(struct arena *a, struct expr *e, const struct type *type,
+                                 enum expr_cast_context context, struct expr **out, struct error *err)
 {
     if (type->typmod < 0 || e->type.typmod == type->typmod) {
         *out = e;
@@ -78,8 +78,8 @@ static enum status cast_modifier(struct arena *a, struct expr *e, const struct t
     return resolve_make_call(a, row, *type, &e, 1, true, out, err);
 }
 
-static enum status cast_unknown(struct arena *a, struct expr *e, const struct type *type, enum expr_cast_context context,
-                                struct expr **out, struct error *err)
+static enum status cast_unknown(struct arena *a, struct expr *e, const struct type *type,
+                                enum expr_cast_context context, struct expr **out, struct error *err)
 {
     assert(e->kind == EXPR_CONST);
     if (e->value.null) {
@@ -87,22 +87,23 @@ static enum status cast_unknown(struct arena *a, struct expr *e, const struct ty
         return STATUS_OK;
     }
     if (resolve_is_opaque(type->kind)) {
-        return error_set(err, STATUS_UNSUPPORTED, 0, "a constant of type %s is not supported", resolve_type_name(a, type));
+        return error_set(err, STATUS_UNSUPPORTED, 0, "a constant of type %s is not supported",
+                         resolve_type_name(a, type));
     }
     /* An interval's fields decide how its text is read; all other modifiers come after, as in coerce_type(). */
     struct type plain = *type;
     if (type->kind != TYPE_INTERVAL) {
         plain.typmod = -1;
     }
-    struct datum value = { .len = 0 };
+    struct datum value = {.len = 0};
     TRY(datum_parse(&plain, datum_as_bytes(&e->value), a, &value, err));
     struct expr *constant = expr_const(a, plain, value);
     constant->location = e->location;
     return cast_modifier(a, constant, type, context, out, err);
 }
 
-enum status expr_cast(struct arena *a, struct expr *e, const struct type *type, enum expr_cast_context context, struct expr **out,
-                      struct error *err)
+enum status expr_cast(struct arena *a, struct expr *e, const struct type *type, enum expr_cast_context context,
+                      struct expr **out, struct error *err)
 {
     if (e->type.kind == TYPE_UNKNOWN && type->kind != TYPE_UNKNOWN) {
         return cast_unknown(a, e, type, context, out, err);
@@ -111,8 +112,8 @@ enum status expr_cast(struct arena *a, struct expr *e, const struct type *type, 
         return cast_modifier(a, e, type, context, out, err);
     }
     if (type->kind != TYPE_OTHER && resolve_is_opaque(type->kind) && !(e->type.kind == TYPE_OTHER)) {
-        return error_set(err, STATUS_UNSUPPORTED, 0, "a cast from %s to %s is not supported", resolve_type_name(a, &e->type),
-                         resolve_type_name(a, type));
+        return error_set(err, STATUS_UNSUPPORTED, 0, "a cast from %s to %s is not supported",
+                         resolve_type_name(a, &e->type), resolve_type_name(a, type));
     }
     uint32_t row = find_cast(e->type.kind, type->kind, context);
     if (row == FUNCTION_NONE) {

@@ -40,9 +40,9 @@ static enum status date_minus_date(const struct datum *x, struct datum *out, con
 /* The negation that timestamp - interval adds: PostgreSQL negates without asking whether that fits. */
 static struct interval opposite(struct interval x)
 {
-    return (struct interval){ .us = (int64_t)(0U - (uint64_t)x.us),
-                              .days = (int32_t)(0U - (uint32_t)x.days),
-                              .months = (int32_t)(0U - (uint32_t)x.months) };
+    return (struct interval){.us = (int64_t)(0U - (uint64_t)x.us),
+                             .days = (int32_t)(0U - (uint32_t)x.days),
+                             .months = (int32_t)(0U - (uint32_t)x.months)};
 }
 
 static enum status date_plus_interval(const struct datum *x, struct datum *out, const struct eval *e)
@@ -54,7 +54,7 @@ static enum status date_plus_interval(const struct datum *x, struct datum *out, 
 
 static enum status interval_plus_date(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    struct datum swapped[2] = { x[1], x[0] };
+    struct datum swapped[2] = {x[1], x[0]};
     return date_plus_interval(swapped, out, e);
 }
 
@@ -69,12 +69,12 @@ static enum status date_plus_time(const struct datum *x, struct datum *out, cons
 {
     int64_t us;
     TRY(date_to_timestamp(x[0].v.i, &us, e->err));
-    return timestamp_add_interval(us, (struct interval){ .us = x[1].v.i }, &out->v.i, e->err);
+    return timestamp_add_interval(us, (struct interval){.us = x[1].v.i}, &out->v.i, e->err);
 }
 
 static enum status time_plus_date(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    struct datum swapped[2] = { x[1], x[0] };
+    struct datum swapped[2] = {x[1], x[0]};
     return date_plus_time(swapped, out, e);
 }
 
@@ -124,7 +124,7 @@ static enum status time_minus_interval(const struct datum *x, struct datum *out,
 
 static enum status time_minus_time(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    *out = interval_datum(e->a, (struct interval){ .us = x[0].v.i - x[1].v.i });
+    *out = interval_datum(e->a, (struct interval){.us = x[0].v.i - x[1].v.i});
     return STATUS_OK;
 }
 
@@ -167,7 +167,7 @@ static enum status interval_times(const struct datum *x, struct datum *out, cons
 
 static enum status times_interval(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    struct datum swapped[2] = { x[1], x[0] };
+    struct datum swapped[2] = {x[1], x[0]};
     return interval_times(swapped, out, e);
 }
 
@@ -255,8 +255,8 @@ static enum status justify_interval(const struct datum *x, struct datum *out, co
 static enum status make_date(const struct datum *x, struct datum *out, const struct eval *e)
 {
     if (!date_from_parts(x[0].v.i, (int)x[1].v.i, (int)x[2].v.i, &out->v.i)) {
-        return error_set(e->err, STATUS_INVALID, 0, "date field value out of range: %d-%02d-%02d", (int)x[0].v.i, (int)x[1].v.i,
-                         (int)x[2].v.i);
+        return error_set(e->err, STATUS_INVALID, 0, "date field value out of range: %d-%02d-%02d", (int)x[0].v.i,
+                         (int)x[1].v.i, (int)x[2].v.i);
     }
     return STATUS_OK;
 }
@@ -310,11 +310,12 @@ static enum status interval_finite(const struct datum *x, struct datum *out, con
 }
 
 #define FAIL FUNCTION_FAIL
-#define STAMP_ROWS(X)                                                                                                            \
-    INFIX("+", timestamp_plus_interval, X, TYPE_INTERVAL, X, FAIL), INFIX("+", interval_plus_timestamp, TYPE_INTERVAL, X, X, FAIL), \
-        INFIX("-", timestamp_minus_interval, X, TYPE_INTERVAL, X, FAIL),                                                         \
-        INFIX("-", timestamp_minus_timestamp, X, X, TYPE_INTERVAL, FAIL), CALL2("age", age_between, X, X, TYPE_INTERVAL, FAIL),  \
-        CALL1("isfinite", stamp_finite, X, TYPE_BOOL, 0)
+#define STAMP_ROWS(X)                                                                                                  \
+    INFIX("+", timestamp_plus_interval, X, TYPE_INTERVAL, X, FAIL),                                                    \
+        INFIX("+", interval_plus_timestamp, TYPE_INTERVAL, X, X, FAIL),                                                \
+        INFIX("-", timestamp_minus_interval, X, TYPE_INTERVAL, X, FAIL),                                               \
+        INFIX("-", timestamp_minus_timestamp, X, X, TYPE_INTERVAL, FAIL),                                              \
+        CALL2("age", age_between, X, X, TYPE_INTERVAL, FAIL), CALL1("isfinite", stamp_finite, X, TYPE_BOOL, 0)
 
 static const struct function rows[] = {
     INFIX("+", date_plus_days, TYPE_DATE, TYPE_INT4, TYPE_DATE, FAIL),

@@ -10,16 +10,24 @@
 
 static enum status find_field(const struct datum *name, enum datetime_field *out, const struct eval *e)
 {
+    if (e->memo != NULL && *e->memo != 0) {
+        *out = (enum datetime_field)(*e->memo - 1);
+        return STATUS_OK;
+    }
     if (!datetime_field_from_name(datum_as_bytes(name), out)) {
         char text[TYPE_NAME_BYTES];
         struct type plain = type_make(e->arg_types[1].kind);
         return error_set(e->err, STATUS_INVALID, 0, "unit \"%.*s\" not recognized for type %s", (int)name->len,
                          (const char *)name->v.p, type_text(&plain, text));
     }
+    if (e->memo != NULL) {
+        *e->memo = (int64_t)*out + 1;
+    }
     return STATUS_OK;
 }
 
-static enum status part_of(enum datetime_field field, const struct datum *d, struct datetime_part *part, const struct eval *e)
+static enum status part_of(enum datetime_field field, const struct datum *d, struct datetime_part *part,
+                           const struct eval *e)
 {
     enum type_kind kind = e->arg_types[1].kind;
     if (kind == TYPE_DATE) {
@@ -37,7 +45,7 @@ static enum status part_of(enum datetime_field field, const struct datum *d, str
 static enum status extract(const struct datum *x, struct datum *out, const struct eval *e)
 {
     enum datetime_field field;
-    struct datetime_part part = { .scale = 0 };
+    struct datetime_part part = {.scale = 0};
     TRY(find_field(&x[0], &field, e));
     TRY(part_of(field, &x[1], &part, e));
     if (part.null) {
@@ -50,8 +58,8 @@ static enum status extract(const struct datum *x, struct datum *out, const struc
     return STATUS_OK;
 }
 
-/* date_part() computes in double from the start, in its own order of operations; the parts' whole and fraction are rounded
- * apart as there. */
+/* date_part() computes in double from the start, in its own order of operations; the parts' whole and fraction are
+ * rounded apart as there. */
 static double part_as_double(const struct datetime_part *part)
 {
     double power = 1.0;
@@ -102,7 +110,7 @@ static bool special_part(enum datetime_field field, const struct datum *d, enum 
 static enum status date_part(const struct datum *x, struct datum *out, const struct eval *e)
 {
     enum datetime_field field;
-    struct datetime_part part = { .scale = 0 };
+    struct datetime_part part = {.scale = 0};
     TRY(find_field(&x[0], &field, e));
     if (special_part(field, &x[1], e->arg_types[1].kind, &out->v.d)) {
         return STATUS_OK;
@@ -153,7 +161,8 @@ static bool is_word(const struct datum *d, const char *word)
 
 static enum status check_zone(const struct datum *zone, const struct eval *e)
 {
-    static const char *const names[] = { "UTC", "Etc/UTC", "GMT", "Z", "UCT", "Zulu", "Universal", "Etc/GMT", "Greenwich" };
+    static const char *const names[] = {"UTC",  "Etc/UTC",   "GMT",     "Z",        "UCT",
+                                        "Zulu", "Universal", "Etc/GMT", "Greenwich"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (is_word(zone, names[i])) {
             return STATUS_OK;
@@ -175,8 +184,8 @@ static enum status truncate_in_zone(const struct datum *x, struct datum *out, co
     return truncate_stamp(x, out, e);
 }
 
-#define FIELD_ROWS(X)                                                                                                            \
-    CALL2("extract", extract, TYPE_TEXT, X, TYPE_NUMERIC, FUNCTION_FAIL),                                                        \
+#define FIELD_ROWS(X)                                                                                                  \
+    CALL2("extract", extract, TYPE_TEXT, X, TYPE_NUMERIC, FUNCTION_FAIL),                                              \
         CALL2("date_part", date_part, TYPE_TEXT, X, TYPE_FLOAT8, FUNCTION_FAIL)
 
 static const struct function rows[] = {

@@ -5,8 +5,9 @@
 #include <string.h>
 
 static const struct function_family *const families[] = {
-    &function_family_cast,   &function_family_compare, &function_family_number,   &function_family_math,  &function_family_text,
-    &function_family_string, &function_family_pattern, &function_family_datetime, &function_family_field, &function_family_aggregate,
+    &function_family_cast,  &function_family_compare,   &function_family_number,  &function_family_math,
+    &function_family_text,  &function_family_string,    &function_family_pattern, &function_family_datetime,
+    &function_family_field, &function_family_aggregate,
 };
 enum { FAMILY_COUNT = sizeof families / sizeof families[0], FAMILY_OF_CASTS = 0, FAMILY_SHIFT = 16 };
 
@@ -49,45 +50,46 @@ const char *function_refusal(const char *name)
 {
     static const char clock[] = "its result depends on the clock, so replaying the log would give another answer";
     static const char chance[] = "its result is random, so replaying the log would give another answer";
-    static const char server[] = "its result depends on the server or session that asks, so replaying the log would give another answer";
+    static const char server[] =
+        "its result depends on the server or session that asks, so replaying the log would give another answer";
     static const struct {
         const char *name;
         const char *why;
     } refused[] = {
-        { "now", clock },
-        { "current_date", clock },
-        { "current_time", clock },
-        { "current_timestamp", clock },
-        { "localtime", clock },
-        { "localtimestamp", clock },
-        { "clock_timestamp", clock },
-        { "statement_timestamp", clock },
-        { "transaction_timestamp", clock },
-        { "timeofday", clock },
-        { "pg_sleep", clock },
-        { "pg_sleep_for", clock },
-        { "pg_sleep_until", clock },
-        { "random", chance },
-        { "setseed", chance },
-        { "gen_random_uuid", chance },
-        { "uuid_generate_v1", chance },
-        { "uuid_generate_v4", chance },
-        { "nextval", server },
-        { "currval", server },
-        { "lastval", server },
-        { "setval", server },
-        { "txid_current", server },
-        { "pg_current_xact_id", server },
-        { "pg_backend_pid", server },
-        { "current_user", server },
-        { "session_user", server },
-        { "user", server },
-        { "current_role", server },
-        { "current_catalog", server },
-        { "current_database", server },
-        { "current_schema", server },
-        { "current_setting", server },
-        { "version", server },
+        {"now", clock},
+        {"current_date", clock},
+        {"current_time", clock},
+        {"current_timestamp", clock},
+        {"localtime", clock},
+        {"localtimestamp", clock},
+        {"clock_timestamp", clock},
+        {"statement_timestamp", clock},
+        {"transaction_timestamp", clock},
+        {"timeofday", clock},
+        {"pg_sleep", clock},
+        {"pg_sleep_for", clock},
+        {"pg_sleep_until", clock},
+        {"random", chance},
+        {"setseed", chance},
+        {"gen_random_uuid", chance},
+        {"uuid_generate_v1", chance},
+        {"uuid_generate_v4", chance},
+        {"nextval", server},
+        {"currval", server},
+        {"lastval", server},
+        {"setval", server},
+        {"txid_current", server},
+        {"pg_current_xact_id", server},
+        {"pg_backend_pid", server},
+        {"current_user", server},
+        {"session_user", server},
+        {"user", server},
+        {"current_role", server},
+        {"current_catalog", server},
+        {"current_database", server},
+        {"current_schema", server},
+        {"current_setting", server},
+        {"version", server},
     };
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         if (strcmp(refused[i].name, name) == 0) {
@@ -102,7 +104,8 @@ enum status eval_locale(const struct eval *e, locale_t *out)
     if (*e->locale == (locale_t)0) {
         *e->locale = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
         if (*e->locale == (locale_t)0) {
-            return error_set(e->err, STATUS_UNSUPPORTED, 0, "could not open the locale C.UTF-8: the C library has none");
+            return error_set(e->err, STATUS_UNSUPPORTED, 0,
+                             "could not open the locale C.UTF-8: the C library has none");
         }
     }
     *out = *e->locale;

@@ -1,6 +1,7 @@
-/* The catalogue of functions, operators, casts and aggregates: what PostgreSQL 15 resolves calls against, and who evaluates them.
- * The rows live beside their evaluators, one const table a family; a row's index is stable only within one build. Rows without an
- * evaluator are there so that resolution comes out as PostgreSQL's; choosing one is STATUS_UNSUPPORTED. */
+/* The catalogue of functions, operators, casts and aggregates: what PostgreSQL 15 resolves calls against, and who
+ * evaluates them. The rows live beside their evaluators, one const table a family; a row's index is stable only within
+ * one build. Rows without an evaluator are there so that resolution comes out as PostgreSQL's; choosing one is
+ * STATUS_UNSUPPORTED. */
 #ifndef EXPR_FUNCTION_H
 #define EXPR_FUNCTION_H
 
@@ -15,15 +16,17 @@
 
 /* What an evaluator is given besides its arguments. Types and count are those of the call at hand. */
 struct eval {
-    struct arena *a;      /* results are allocated here */
+    struct arena *a; /* results are allocated here */
     struct error *err;
     struct buffer *scratch; /* free for use within one evaluation */
-    locale_t *locale;     /* made by eval_locale at its first use; the owner of the eval frees it */
+    locale_t *locale;       /* made by eval_locale at its first use; the owner of the eval frees it */
     const struct type *type;
     const struct type *arg_types;
     uint32_t arg_count;
+    int64_t *memo; /* where a constant first argument's meaning may be kept between rows, 0 at first; NULL where it is no constant */
 };
-/* Evaluates over `x`; no argument is NULL unless the row says FUNCTION_NULLS. `out` comes zeroed. @thread owner of the eval */
+/* Evaluates over `x`; no argument is NULL unless the row says FUNCTION_NULLS. `out` comes zeroed. @thread owner of the
+ * eval */
 typedef enum status function_eval(const struct datum *x, struct datum *out, const struct eval *e);
 
 enum function_class { FUNCTION_CALL, FUNCTION_OPERATOR, FUNCTION_CAST, FUNCTION_AGGREGATE };
@@ -80,11 +83,13 @@ extern const struct function_family function_family_aggregate;
 
 enum { FUNCTION_NONE = UINT32_MAX };
 const struct function *function_at(uint32_t index);
-/* Steps through the catalogue: the next row of `class` named `name` after `index` (FUNCTION_NONE to begin), FUNCTION_NONE at the end. */
+/* Steps through the catalogue: the next row of `class` named `name` after `index` (FUNCTION_NONE to begin),
+ * FUNCTION_NONE at the end. */
 uint32_t function_next(enum function_class class, const char *name, uint32_t index);
 /* The cast row from -> to that `context` allows. */
 uint32_t function_find_cast(enum type_kind from, enum type_kind to, unsigned context);
-/* Why a function that PostgreSQL has cannot be in a view ("its result depends on the clock, ..."), NULL where there is no such reason. */
+/* Why a function that PostgreSQL has cannot be in a view ("its result depends on the clock, ..."), NULL where there is
+ * no such reason. */
 const char *function_refusal(const char *name);
 
 /* C.UTF-8, whatever the process's locale. STATUS_UNSUPPORTED where the C library has none. */
@@ -93,17 +98,17 @@ enum status eval_locale(const struct eval *e, locale_t *out);
 struct datum eval_take_scratch(const struct eval *e);
 
 /* Rows of a table: class, name, evaluator, argument kinds, result, flags. */
-#define ROW(class_, name_, eval_, result_, flags_, count_, ...)                                                                  \
-    {                                                                                                                            \
-        .name = (name_), .eval = (eval_), .class = (class_), .arg_count = (count_), .args = { __VA_ARGS__ },                     \
-        .result = (result_), .flags = (flags_)                                                                                   \
+#define ROW(class_, name_, eval_, result_, flags_, count_, ...)                                                        \
+    {                                                                                                                  \
+        .name = (name_), .eval = (eval_), .class = (class_), .arg_count = (count_), .args = {__VA_ARGS__},             \
+        .result = (result_), .flags = (flags_)                                                                         \
     }
-#define CALL1(name, eval, x, result, flags) ROW(FUNCTION_CALL, name, eval, result, flags, 1, x)
-#define CALL2(name, eval, x, y, result, flags) ROW(FUNCTION_CALL, name, eval, result, flags, 2, x, y)
+#define CALL1(name, eval, x, result, flags)       ROW(FUNCTION_CALL, name, eval, result, flags, 1, x)
+#define CALL2(name, eval, x, y, result, flags)    ROW(FUNCTION_CALL, name, eval, result, flags, 2, x, y)
 #define CALL3(name, eval, x, y, z, result, flags) ROW(FUNCTION_CALL, name, eval, result, flags, 3, x, y, z)
-#define PREFIX(name, eval, x, result, flags) ROW(FUNCTION_OPERATOR, name, eval, result, flags, 1, x)
-#define INFIX(name, eval, x, y, result, flags) ROW(FUNCTION_OPERATOR, name, eval, result, flags, 2, x, y)
-#define FUNCTION_FAMILY(name_, table_)                                                                                           \
-    const struct function_family name_ = { .rows = (table_), .count = sizeof(table_) / sizeof((table_)[0]) }
+#define PREFIX(name, eval, x, result, flags)      ROW(FUNCTION_OPERATOR, name, eval, result, flags, 1, x)
+#define INFIX(name, eval, x, y, result, flags)    ROW(FUNCTION_OPERATOR, name, eval, result, flags, 2, x, y)
+#define FUNCTION_FAMILY(name_, table_)                                                                                 \
+    const struct function_family name_ = {.rows = (table_), .count = sizeof(table_) / sizeof((table_)[0])}
 
 #endif

@@ -137,7 +137,8 @@ static enum status float_log(const struct datum *x, struct datum *out, const str
     return STATUS_OK;
 }
 
-/* dpow(): infinities and NaN by POSIX, spelled out there because some C libraries do otherwise; glibc's pow() agrees. */
+/* dpow(): infinities and NaN by POSIX, spelled out there because some C libraries do otherwise; glibc's pow() agrees.
+ */
 static enum status float_power(const struct datum *x, struct datum *out, const struct eval *e)
 {
     double base = x[0].v.d;
@@ -179,27 +180,27 @@ static enum status float_radians(const struct datum *x, struct datum *out, const
 }
 
 /* sin, cos and tan refuse infinity. */
-#define CIRCULAR(NAME, FUNCTION)                                                                                                 \
-    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                                      \
-    {                                                                                                                            \
-        if (isinf(x[0].v.d)) {                                                                                                   \
-            return invalid(e, "input is out of range");                                                                          \
-        }                                                                                                                        \
-        out->v.d = FUNCTION(x[0].v.d);                                                                                           \
-        return STATUS_OK;                                                                                                        \
+#define CIRCULAR(NAME, FUNCTION)                                                                                       \
+    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                            \
+    {                                                                                                                  \
+        if (isinf(x[0].v.d)) {                                                                                         \
+            return invalid(e, "input is out of range");                                                                \
+        }                                                                                                              \
+        out->v.d = FUNCTION(x[0].v.d);                                                                                 \
+        return STATUS_OK;                                                                                              \
     }
 CIRCULAR(float_sin, sin)
 CIRCULAR(float_cos, cos)
 CIRCULAR(float_tan, tan)
 
-#define INVERSE(NAME, FUNCTION)                                                                                                  \
-    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                                      \
-    {                                                                                                                            \
-        if (x[0].v.d < -1.0 || x[0].v.d > 1.0) {                                                                                 \
-            return invalid(e, "input is out of range");                                                                          \
-        }                                                                                                                        \
-        out->v.d = FUNCTION(x[0].v.d);                                                                                           \
-        return STATUS_OK;                                                                                                        \
+#define INVERSE(NAME, FUNCTION)                                                                                        \
+    static enum status NAME(const struct datum *x, struct datum *out, const struct eval *e)                            \
+    {                                                                                                                  \
+        if (x[0].v.d < -1.0 || x[0].v.d > 1.0) {                                                                       \
+            return invalid(e, "input is out of range");                                                                \
+        }                                                                                                              \
+        out->v.d = FUNCTION(x[0].v.d);                                                                                 \
+        return STATUS_OK;                                                                                              \
     }
 INVERSE(float_asin, asin)
 INVERSE(float_acos, acos)
@@ -256,8 +257,8 @@ static enum status int_lcm(const struct datum *x, struct datum *out, const struc
 }
 
 #define FLOAT1(NAME, EVAL, FLAGS) CALL1(NAME, EVAL, TYPE_FLOAT8, TYPE_FLOAT8, FLAGS)
-#define NUMERIC1(NAME, EVAL) CALL1(NAME, EVAL, TYPE_NUMERIC, TYPE_NUMERIC, 0)
-#define NUMERIC2(NAME, EVAL) CALL2(NAME, EVAL, TYPE_NUMERIC, TYPE_NUMERIC, TYPE_NUMERIC, 0)
+#define NUMERIC1(NAME, EVAL)      CALL1(NAME, EVAL, TYPE_NUMERIC, TYPE_NUMERIC, 0)
+#define NUMERIC2(NAME, EVAL)      CALL2(NAME, EVAL, TYPE_NUMERIC, TYPE_NUMERIC, TYPE_NUMERIC, 0)
 
 static const struct function rows[] = {
     FLOAT1("round", float_round, 0),

@@ -122,7 +122,8 @@ static enum status int_not(const struct datum *x, struct datum *out, const struc
 }
 
 /* float4 results are rounded to float at once, as PostgreSQL computes them in float. */
-static enum status put_float(double value, bool infinite_input, bool zero_allowed, struct datum *out, const struct eval *e)
+static enum status put_float(double value, bool infinite_input, bool zero_allowed, struct datum *out,
+                             const struct eval *e)
 {
     if (e->type->kind == TYPE_FLOAT4) {
         value = (double)(float)value;
@@ -149,7 +150,8 @@ static enum status float_subtract(const struct datum *x, struct datum *out, cons
 
 static enum status float_multiply(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    return put_float(x[0].v.d * x[1].v.d, isinf(x[0].v.d) || isinf(x[1].v.d), x[0].v.d == 0.0 || x[1].v.d == 0.0, out, e);
+    return put_float(x[0].v.d * x[1].v.d, isinf(x[0].v.d) || isinf(x[1].v.d), x[0].v.d == 0.0 || x[1].v.d == 0.0, out,
+                     e);
 }
 
 static enum status float_divide(const struct datum *x, struct datum *out, const struct eval *e)
@@ -216,25 +218,28 @@ static enum status numeric_absolute(const struct datum *x, struct datum *out, co
     return STATUS_OK;
 }
 
-#define FAST_INFIX(NAME, EVAL, X, Y, RESULT, FAST)                                                                               \
-    {                                                                                                                            \
-        .name = (NAME), .eval = (EVAL), .class = FUNCTION_OPERATOR, .arg_count = 2, .args = { X, Y }, .result = (RESULT),        \
-        .flags = FUNCTION_FAIL, .fast = (FAST)                                                                                   \
+#define FAST_INFIX(NAME, EVAL, X, Y, RESULT, FAST)                                                                     \
+    {                                                                                                                  \
+        .name = (NAME), .eval = (EVAL), .class = FUNCTION_OPERATOR, .arg_count = 2, .args = {X, Y},                    \
+        .result = (RESULT), .flags = FUNCTION_FAIL, .fast = (FAST)                                                     \
     }
-#define INT_ARITHMETIC(X, Y, RESULT)                                                                                             \
-    FAST_INFIX("+", int_add, X, Y, RESULT, FAST_INT_ADD), FAST_INFIX("-", int_subtract, X, Y, RESULT, FAST_INT_SUBTRACT),        \
-        FAST_INFIX("*", int_multiply, X, Y, RESULT, FAST_INT_MULTIPLY), INFIX("/", int_divide, X, Y, RESULT, FUNCTION_FAIL)
-#define INT_OWN(X)                                                                                                               \
-    INT_ARITHMETIC(X, X, X), INFIX("%", int_modulo, X, X, X, FUNCTION_FAIL), CALL2("mod", int_modulo, X, X, X, FUNCTION_FAIL),   \
-        PREFIX("-", int_negate, X, X, FUNCTION_FAIL), PREFIX("+", same, X, X, 0), PREFIX("@", int_absolute, X, X, FUNCTION_FAIL), \
-        CALL1("abs", int_absolute, X, X, FUNCTION_FAIL), INFIX("&", int_and, X, X, X, 0), INFIX("|", int_or, X, X, X, 0),        \
-        INFIX("#", int_xor, X, X, X, 0), PREFIX("~", int_not, X, X, 0)
-#define FLOAT_ARITHMETIC(X, Y, RESULT)                                                                                           \
-    INFIX("+", float_add, X, Y, RESULT, FUNCTION_FAIL), INFIX("-", float_subtract, X, Y, RESULT, FUNCTION_FAIL),                 \
+#define INT_ARITHMETIC(X, Y, RESULT)                                                                                   \
+    FAST_INFIX("+", int_add, X, Y, RESULT, FAST_INT_ADD),                                                              \
+        FAST_INFIX("-", int_subtract, X, Y, RESULT, FAST_INT_SUBTRACT),                                                \
+        FAST_INFIX("*", int_multiply, X, Y, RESULT, FAST_INT_MULTIPLY),                                                \
+        INFIX("/", int_divide, X, Y, RESULT, FUNCTION_FAIL)
+#define INT_OWN(X)                                                                                                     \
+    INT_ARITHMETIC(X, X, X), INFIX("%", int_modulo, X, X, X, FUNCTION_FAIL),                                           \
+        CALL2("mod", int_modulo, X, X, X, FUNCTION_FAIL), PREFIX("-", int_negate, X, X, FUNCTION_FAIL),                \
+        PREFIX("+", same, X, X, 0), PREFIX("@", int_absolute, X, X, FUNCTION_FAIL),                                    \
+        CALL1("abs", int_absolute, X, X, FUNCTION_FAIL), INFIX("&", int_and, X, X, X, 0),                              \
+        INFIX("|", int_or, X, X, X, 0), INFIX("#", int_xor, X, X, X, 0), PREFIX("~", int_not, X, X, 0)
+#define FLOAT_ARITHMETIC(X, Y, RESULT)                                                                                 \
+    INFIX("+", float_add, X, Y, RESULT, FUNCTION_FAIL), INFIX("-", float_subtract, X, Y, RESULT, FUNCTION_FAIL),       \
         INFIX("*", float_multiply, X, Y, RESULT, FUNCTION_FAIL), INFIX("/", float_divide, X, Y, RESULT, FUNCTION_FAIL)
-#define FLOAT_OWN(X)                                                                                                             \
-    FLOAT_ARITHMETIC(X, X, X), PREFIX("-", float_negate, X, X, 0), PREFIX("+", same, X, X, 0), PREFIX("@", float_absolute, X, X, 0), \
-        CALL1("abs", float_absolute, X, X, 0)
+#define FLOAT_OWN(X)                                                                                                   \
+    FLOAT_ARITHMETIC(X, X, X), PREFIX("-", float_negate, X, X, 0), PREFIX("+", same, X, X, 0),                         \
+        PREFIX("@", float_absolute, X, X, 0), CALL1("abs", float_absolute, X, X, 0)
 #define NUMERIC_INFIX(NAME, EVAL) INFIX(NAME, EVAL, TYPE_NUMERIC, TYPE_NUMERIC, TYPE_NUMERIC, FUNCTION_FAIL)
 
 static const struct function rows[] = {

@@ -7,8 +7,8 @@
 
 enum match { MATCH_YES, MATCH_NO, MATCH_BAD_ESCAPE };
 
-/* Matches all of `text`. On a mismatch the last % takes one character more and matching goes on from there: earlier ones
- * need not be tried again. */
+/* Matches all of `text`. On a mismatch the last % takes one character more and matching goes on from there: earlier
+ * ones need not be tried again. */
 static enum match match(struct bytes text, struct bytes pattern)
 {
     size_t t = 0;
@@ -54,7 +54,8 @@ static enum match match(struct bytes text, struct bytes pattern)
     }
 }
 
-static enum status like_bytes(struct bytes text, struct bytes pattern, bool wanted, struct datum *out, const struct eval *e)
+static enum status like_bytes(struct bytes text, struct bytes pattern, bool wanted, struct datum *out,
+                              const struct eval *e)
 {
     enum match m = match(text, pattern);
     if (m == MATCH_BAD_ESCAPE) {
@@ -127,9 +128,13 @@ static enum status like_escape(const struct datum *x, struct datum *out, const s
     return STATUS_OK;
 }
 
-#define LIKE_ROWS(X, Y)                                                                                                          \
-    INFIX("~~", like, X, Y, TYPE_BOOL, FUNCTION_FAIL), INFIX("!~~", not_like, X, Y, TYPE_BOOL, FUNCTION_FAIL),                   \
-        CALL2("like", like, X, Y, TYPE_BOOL, FUNCTION_FAIL), CALL2("notlike", not_like, X, Y, TYPE_BOOL, FUNCTION_FAIL)
+#define LIKE_ROWS(X, Y)                                                                                                \
+    INFIX("~~", like, X, Y, TYPE_BOOL, FUNCTION_FAIL), INFIX("!~~", not_like, X, Y, TYPE_BOOL, FUNCTION_FAIL),         \
+        CALL2("like", like, X, Y, TYPE_BOOL, FUNCTION_FAIL),                                                           \
+        CALL2("notlike", not_like, X, Y, TYPE_BOOL, FUNCTION_FAIL)
+
+#define NO_REGEX(NAME)                                                                                                 \
+    INFIX(NAME, NULL, TYPE_TEXT, TYPE_TEXT, TYPE_BOOL, 0), INFIX(NAME, NULL, TYPE_BPCHAR, TYPE_TEXT, TYPE_BOOL, 0)
 
 static const struct function rows[] = {
     LIKE_ROWS(TYPE_TEXT, TYPE_TEXT),
@@ -141,6 +146,10 @@ static const struct function rows[] = {
     INFIX("!~~*", not_ilike, TYPE_TEXT, TYPE_TEXT, TYPE_BOOL, FUNCTION_FAIL),
     INFIX("~~*", ilike, TYPE_BPCHAR, TYPE_TEXT, TYPE_BOOL, FUNCTION_FAIL),
     INFIX("!~~*", not_ilike, TYPE_BPCHAR, TYPE_TEXT, TYPE_BOOL, FUNCTION_FAIL),
+    NO_REGEX("~"),
+    NO_REGEX("!~"),
+    NO_REGEX("~*"),
+    NO_REGEX("!~*"),
     CALL2("like_escape", like_escape, TYPE_TEXT, TYPE_TEXT, TYPE_TEXT, FUNCTION_FAIL),
     CALL2("like_escape", NULL, TYPE_BYTEA, TYPE_BYTEA, TYPE_BYTEA, 0),
 };

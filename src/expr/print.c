@@ -138,17 +138,39 @@ static void print_is(const struct expr *e, const char *word, struct buffer *out)
 void expr_print(const struct expr *e, struct buffer *out)
 {
     switch (e->kind) {
-    case EXPR_CONST: print_constant(e, out); break;
-    case EXPR_COLUMN: buffer_printf(out, "c%u", e->column); break;
-    case EXPR_CALL: print_call(e, out); break;
-    case EXPR_AND: print_listed(e, "", " and ", out); break;
-    case EXPR_OR: print_listed(e, "", " or ", out); break;
-    case EXPR_NOT: print_listed(e, "not ", "", out); break;
-    case EXPR_CASE: print_case(e, out); break;
-    case EXPR_COALESCE: print_listed(e, "coalesce", ", ", out); break;
-    case EXPR_NULLIF: print_listed(e, "nullif", ", ", out); break;
-    case EXPR_GREATEST: print_listed(e, "greatest", ", ", out); break;
-    case EXPR_LEAST: print_listed(e, "least", ", ", out); break;
+    case EXPR_CONST:
+        print_constant(e, out);
+        break;
+    case EXPR_COLUMN:
+        buffer_printf(out, "c%u", e->column);
+        break;
+    case EXPR_CALL:
+        print_call(e, out);
+        break;
+    case EXPR_AND:
+        print_listed(e, "", " and ", out);
+        break;
+    case EXPR_OR:
+        print_listed(e, "", " or ", out);
+        break;
+    case EXPR_NOT:
+        print_listed(e, "not ", "", out);
+        break;
+    case EXPR_CASE:
+        print_case(e, out);
+        break;
+    case EXPR_COALESCE:
+        print_listed(e, "coalesce", ", ", out);
+        break;
+    case EXPR_NULLIF:
+        print_listed(e, "nullif", ", ", out);
+        break;
+    case EXPR_GREATEST:
+        print_listed(e, "greatest", ", ", out);
+        break;
+    case EXPR_LEAST:
+        print_listed(e, "least", ", ", out);
+        break;
     case EXPR_IN:
         buffer_append_byte(out, '(');
         expr_print(e->args[0], out);
@@ -156,10 +178,18 @@ void expr_print(const struct expr *e, struct buffer *out)
         print_list(e, 1, ", ", out);
         buffer_append_text(out, "))");
         break;
-    case EXPR_IS_NULL: print_is(e, "null", out); break;
-    case EXPR_IS_TRUE: print_is(e, "true", out); break;
-    case EXPR_IS_FALSE: print_is(e, "false", out); break;
-    case EXPR_IS_UNKNOWN: print_is(e, "unknown", out); break;
+    case EXPR_IS_NULL:
+        print_is(e, "null", out);
+        break;
+    case EXPR_IS_TRUE:
+        print_is(e, "true", out);
+        break;
+    case EXPR_IS_FALSE:
+        print_is(e, "false", out);
+        break;
+    case EXPR_IS_UNKNOWN:
+        print_is(e, "unknown", out);
+        break;
     case EXPR_DISTINCT:
         buffer_append_byte(out, '(');
         expr_print(e->args[0], out);

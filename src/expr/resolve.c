@@ -14,18 +14,20 @@ struct candidates {
 char resolve_category(enum type_kind kind)
 {
     static const char categories[TYPE_KIND_COUNT + 1] = {
-        [TYPE_UNKNOWN] = 'X', [TYPE_BOOL] = 'B',      [TYPE_INT2] = 'N',        [TYPE_INT4] = 'N',     [TYPE_INT8] = 'N',
-        [TYPE_NUMERIC] = 'N', [TYPE_FLOAT4] = 'N',    [TYPE_FLOAT8] = 'N',      [TYPE_TEXT] = 'S',     [TYPE_VARCHAR] = 'S',
-        [TYPE_BPCHAR] = 'S',  [TYPE_BYTEA] = 'U',     [TYPE_DATE] = 'D',        [TYPE_TIME] = 'D',     [TYPE_TIMESTAMP] = 'D',
-        [TYPE_UUID] = 'U',    [TYPE_TIMESTAMPTZ] = 'D', [TYPE_INTERVAL] = 'T',  [TYPE_JSON] = 'U',     [TYPE_JSONB] = 'U',
-        [TYPE_OTHER] = 'O',   [TYPE_ANY] = 'P',
+        [TYPE_UNKNOWN] = 'X',     [TYPE_BOOL] = 'B',     [TYPE_INT2] = 'N',      [TYPE_INT4] = 'N',
+        [TYPE_INT8] = 'N',        [TYPE_NUMERIC] = 'N',  [TYPE_FLOAT4] = 'N',    [TYPE_FLOAT8] = 'N',
+        [TYPE_TEXT] = 'S',        [TYPE_VARCHAR] = 'S',  [TYPE_BPCHAR] = 'S',    [TYPE_BYTEA] = 'U',
+        [TYPE_DATE] = 'D',        [TYPE_TIME] = 'D',     [TYPE_TIMESTAMP] = 'D', [TYPE_UUID] = 'U',
+        [TYPE_TIMESTAMPTZ] = 'D', [TYPE_INTERVAL] = 'T', [TYPE_JSON] = 'U',      [TYPE_JSONB] = 'U',
+        [TYPE_OTHER] = 'O',       [TYPE_ANY] = 'P',
     };
     return categories[kind];
 }
 
 bool resolve_is_preferred(enum type_kind kind)
 {
-    return kind == TYPE_BOOL || kind == TYPE_FLOAT8 || kind == TYPE_TEXT || kind == TYPE_TIMESTAMPTZ || kind == TYPE_INTERVAL;
+    return kind == TYPE_BOOL || kind == TYPE_FLOAT8 || kind == TYPE_TEXT || kind == TYPE_TIMESTAMPTZ ||
+           kind == TYPE_INTERVAL;
 }
 
 bool resolve_is_opaque(enum type_kind kind)
@@ -46,7 +48,8 @@ const char *resolve_type_name(struct arena *a, const struct type *type)
 
 bool resolve_is_implicit(enum type_kind from, enum type_kind to)
 {
-    return from == to || from == TYPE_UNKNOWN || to == TYPE_ANY || function_find_cast(from, to, CAST_IMPLICIT) != FUNCTION_NONE;
+    return from == to || from == TYPE_UNKNOWN || to == TYPE_ANY ||
+           function_find_cast(from, to, CAST_IMPLICIT) != FUNCTION_NONE;
 }
 
 enum type_kind resolve_argument(const struct function *f, uint32_t position)
@@ -106,8 +109,8 @@ static void keep_best(struct candidates *c, const enum type_kind *kinds, uint32_
     c->count = kept;
 }
 
-/* The category that an unknown argument at `position` is taken to be of: string where any candidate takes one. False where the
- * candidates disagree. */
+/* The category that an unknown argument at `position` is taken to be of: string where any candidate takes one. False
+ * where the candidates disagree. */
 static bool unknown_category(const struct candidates *c, uint32_t position, char *category, bool *has_preferred)
 {
     bool conflict = false;
@@ -132,12 +135,13 @@ static bool unknown_category(const struct candidates *c, uint32_t position, char
     return !conflict || *category == 'S';
 }
 
-static bool suits_unknowns(const struct function *f, const enum type_kind *kinds, uint32_t count, const char *categories,
-                           const bool *has_preferred)
+static bool suits_unknowns(const struct function *f, const enum type_kind *kinds, uint32_t count,
+                           const char *categories, const bool *has_preferred)
 {
     for (uint32_t i = 0; i < count; i++) {
         enum type_kind have = resolve_argument(f, i);
-        if (kinds[i] == TYPE_UNKNOWN && (resolve_category(have) != categories[i] || (has_preferred[i] && !resolve_is_preferred(have)))) {
+        if (kinds[i] == TYPE_UNKNOWN &&
+            (resolve_category(have) != categories[i] || (has_preferred[i] && !resolve_is_preferred(have)))) {
             return false;
         }
     }
@@ -148,14 +152,14 @@ enum { COUNTED_ARGS_MAX = 100 };
 
 static void keep_suiting_unknowns(struct candidates *c, const enum type_kind *kinds, uint32_t count)
 {
-    char categories[COUNTED_ARGS_MAX] = { 0 };
-    bool has_preferred[COUNTED_ARGS_MAX] = { false };
+    char categories[COUNTED_ARGS_MAX] = {0};
+    bool has_preferred[COUNTED_ARGS_MAX] = {false};
     for (uint32_t i = 0; i < count; i++) {
         if (kinds[i] == TYPE_UNKNOWN && !unknown_category(c, i, &categories[i], &has_preferred[i])) {
             return;
         }
     }
-    struct candidates kept = { .count = 0 };
+    struct candidates kept = {.count = 0};
     for (uint32_t n = 0; n < c->count; n++) {
         if (suits_unknowns(function_at(c->rows[n]), kinds, count, categories, has_preferred)) {
             kept.rows[kept.count++] = c->rows[n];
@@ -195,7 +199,8 @@ static bool assume_one_kind(const struct candidates *c, const enum type_kind *ki
     return found == 1;
 }
 
-static enum resolution select_candidate(struct candidates *c, const enum type_kind *kinds, uint32_t count, uint32_t *out)
+static enum resolution select_candidate(struct candidates *c, const enum type_kind *kinds, uint32_t count,
+                                        uint32_t *out)
 {
     bool has_unknown = false;
     for (uint32_t i = 0; i < count; i++) {
@@ -229,8 +234,8 @@ static uint32_t find_exact(enum function_class class, const char *name, const en
     return i;
 }
 
-enum resolution resolve_function(enum function_class class, const char *name, const enum type_kind *kinds, uint32_t count,
-                                 uint32_t *out)
+enum resolution resolve_function(enum function_class class, const char *name, const enum type_kind *kinds,
+                                 uint32_t count, uint32_t *out)
 {
     if (count > COUNTED_ARGS_MAX) {
         return RESOLVE_NONE;
@@ -239,8 +244,9 @@ enum resolution resolve_function(enum function_class class, const char *name, co
     if (*out != FUNCTION_NONE) {
         return RESOLVE_ONE;
     }
-    struct candidates c = { .count = 0 };
-    for (uint32_t i = function_next(class, name, FUNCTION_NONE); i != FUNCTION_NONE; i = function_next(class, name, i)) {
+    struct candidates c = {.count = 0};
+    for (uint32_t i = function_next(class, name, FUNCTION_NONE); i != FUNCTION_NONE;
+         i = function_next(class, name, i)) {
         if (takes_count(function_at(i), count) && matches_implicitly(function_at(i), kinds, count)) {
             assert(c.count < CANDIDATES_MAX);
             c.rows[c.count++] = i;
@@ -253,7 +259,7 @@ enum resolution resolve_operator(const char *name, const enum type_kind *kinds, 
 {
     if (count == 2 && (kinds[0] == TYPE_UNKNOWN) != (kinds[1] == TYPE_UNKNOWN)) {
         enum type_kind known = kinds[0] == TYPE_UNKNOWN ? kinds[1] : kinds[0];
-        enum type_kind same[2] = { known, known };
+        enum type_kind same[2] = {known, known};
         *out = find_exact(FUNCTION_OPERATOR, name, same, 2);
         if (*out != FUNCTION_NONE) {
             return RESOLVE_ONE;

@@ -181,7 +181,8 @@ static enum status overlay(const struct datum *x, struct datum *out, const struc
     if (from + count > INT32_MAX || from + count < INT32_MIN) {
         return error_set(e->err, STATUS_INVALID, 0, "integer out of range");
     }
-    *out = join_three(e, cut(text_of(&x[0]), 1, from, true), text_of(&x[1]), cut(text_of(&x[0]), from + count, INT64_MAX, true));
+    *out = join_three(e, cut(text_of(&x[0]), 1, from, true), text_of(&x[1]),
+                      cut(text_of(&x[0]), from + count, INT64_MAX, true));
     return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
-/* Steps over UTF-8 characters and changes their case as PostgreSQL does in a database of locale C.UTF-8. Texts are valid UTF-8 as
- * ingestion checks; on others every step still stays inside the bytes. */
+/* Steps over UTF-8 characters and changes their case as PostgreSQL does in a database of locale C.UTF-8. Texts are
+ * valid UTF-8 as ingestion checks; on others every step still stays inside the bytes. */
 #ifndef EXPR_UTF8_H
 #define EXPR_UTF8_H
 
@@ -9,7 +9,11 @@
 static inline size_t utf8_step(struct bytes text, size_t at)
 {
     uint8_t lead = text.data[at];
-    size_t step = lead < 0x80 ? 1 : (lead & 0xe0) == 0xc0 ? 2 : (lead & 0xf0) == 0xe0 ? 3 : (lead & 0xf8) == 0xf0 ? 4 : 1;
+    size_t step = lead < 0x80             ? 1
+                  : (lead & 0xe0) == 0xc0 ? 2
+                  : (lead & 0xf0) == 0xe0 ? 3
+                  : (lead & 0xf8) == 0xf0 ? 4
+                                          : 1;
     return step <= text.len - at ? step : text.len - at;
 }
 /* Number of characters. */
