@@ -69,6 +69,7 @@ static uint32_t new_site(struct program *p, const struct function *f, const stru
     mem_grow(&p->sites, &p->site_capacity, p->site_count + 1, sizeof *p->sites);
     struct call_site *s = &p->sites[p->site_count];
     *s = (struct call_site){.eval = f->eval, .name = f->name, .type = *type, .arg_count = count};
+    s->has_memo = count > 0 && args[0]->kind == EXPR_CONST;
     if (f->class == FUNCTION_CAST && f->name[0] == '\0') {
         s->name = "cast";
     }
