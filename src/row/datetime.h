@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/int128.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ struct interval {
 struct interval interval_load(const uint8_t *sixteen);
 void interval_store(uint8_t *sixteen, struct interval value);
 /* Total span in microseconds at 30 days a month, 24 hours a day: what comparison goes by. */
-__int128 interval_span(struct interval value);
+int128 interval_span(struct interval value);
 
 /* Text in: ISO forms, what PostgreSQL itself prints, "infinity", "BC", and the usual spellings in literals ("2024-1-5",
  * "20240105", "Jan 5 2024", "2024-01-05T10:00:00Z", "+02", "10:00 PM"). `precision` 0..6 rounds, -1 = 6. Time zone
@@ -72,7 +73,7 @@ bool datetime_field_from_name(struct bytes name, enum datetime_field *out);
  * milliseconds 3, epoch 6, others 0). `infinite` -1/+1 where extract() gives +-Infinity, `null` where it gives NULL
  * (e.g. day of infinity). Errors: "unit \"x\" not supported for type date". */
 struct datetime_part {
-    __int128 coefficient;
+    int128 coefficient;
     int32_t scale;
     int infinite;
     bool null;

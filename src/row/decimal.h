@@ -7,6 +7,7 @@
 #ifndef ROW_DECIMAL_H
 #define ROW_DECIMAL_H
 
+#include "base/int128.h"
 #include "row/datum.h"
 
 enum { DECIMAL_SCALE_MAX = 16383, DECIMAL_DIGITS_MAX = 131072 };
@@ -16,7 +17,9 @@ enum decimal_kind decimal_kind(const struct datum *d);
 int32_t decimal_scale(const struct datum *d); /* display scale of a finite one */
 
 struct datum decimal_from_int(int64_t value);
-struct datum decimal_from_int128(struct arena *a, __int128 coefficient, int32_t scale);
+struct datum decimal_from_int128(struct arena *a, int128 coefficient, int32_t scale);
+/* From a coefficient in two's complement, big-endian, any length >= 1. */
+struct datum decimal_from_coefficient(struct arena *a, struct bytes big_endian, int32_t scale);
 struct datum decimal_from_double(struct arena *a, double value);          /* 15 significant digits, as float8_numeric */
 struct datum decimal_from_float(struct arena *a, float value);            /* 6 significant digits, as float4_numeric */
 enum status decimal_parse(struct bytes text, struct arena *a, struct datum *out, struct error *err);

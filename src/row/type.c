@@ -1,0 +1,383 @@
+/* Type names: one table of the kinds with their spellings and oids (PostgreSQL's pg_type.dat), and a list of the other core
+ * types that are carried as text. */
+#include "row/type.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NUMERIC_PRECISION_MAX = 1000, LENGTH_MAX = 10485760, FRACTION_DIGITS_MAX = 6, TYPMOD_HEAD = 4 };
+
+struct kind_row {
+    enum type_kind kind;
+    uint32_t oid;
+    const char *sql; /* as format_type() prints it without modifier */
+    const char *names[4];
+};
+
+static const struct kind_row kinds[] = {
+    { TYPE_UNKNOWN, 705, "unknown", { NULL } },
+    { TYPE_BOOL, 16, "boolean", { "bool", "boolean", NULL } },
+    { TYPE_INT2, 21, "smallint", { "int2", "smallint", "smallserial", "serial2" } },
+    { TYPE_INT4, 23, "integer", { "int4", "integer", "int", "serial" } },
+    { TYPE_INT8, 20, "bigint", { "int8", "bigint", "bigserial", "serial8" } },
+    { TYPE_NUMERIC, 1700, "numeric", { "numeric", "decimal", "dec", NULL } },
+    { TYPE_FLOAT4, 700, "real", { "float4", "real", NULL } },
+    { TYPE_FLOAT8, 701, "double precision", { "float8", "double precision", "float", NULL } },
+    { TYPE_TEXT, 25, "text", { "text", NULL } },
+    { TYPE_VARCHAR, 1043, "character varying", { "varchar", "character varying", NULL } },
+    { TYPE_BPCHAR, 1042, "character", { "bpchar", "character", "char", NULL } },
+    { TYPE_BYTEA, 17, "bytea", { "bytea", NULL } },
+    { TYPE_DATE, 1082, "date", { "date", NULL } },
+    { TYPE_TIME, 1083, "time without time zone", { "time", "time without time zone", NULL } },
+    { TYPE_TIMESTAMP, 1114, "timestamp without time zone", { "timestamp", "timestamp without time zone", NULL } },
+    { TYPE_TIMESTAMPTZ, 1184, "timestamp with time zone", { "timestamptz", "timestamp with time zone", NULL } },
+    { TYPE_INTERVAL, 1186, "interval", { "interval", NULL } },
+    { TYPE_UUID, 2950, "uuid", { "uuid", NULL } },
+    { TYPE_JSON, 114, "json", { "json", NULL } },
+    { TYPE_JSONB, 3802, "jsonb", { "jsonb", NULL } },
+};
+enum { KIND_ROW_COUNT = sizeof kinds / sizeof kinds[0] };
+
+struct other_row {
+    const char *name;
+    const char *sql;
+    uint32_t oid;
+};
+
+static const struct other_row others[] = {
+    { "timetz", "time with time zone", 1266 },
+    { "time with time zone", "time with time zone", 1266 },
+    { "money", "money", 790 },
+    { "inet", "inet", 869 },
+    { "cidr", "cidr", 650 },
+    { "macaddr", "macaddr", 829 },
+    { "macaddr8", "macaddr8", 774 },
+    { "bit", "bit", 1560 },
+    { "varbit", "bit varying", 1562 },
+    { "xml", "xml", 142 },
+    { "name", "name", 19 },
+    { "oid", "oid", 26 },
+    { "point", "point", 600 },
+    { "line", "line", 628 },
+    { "lseg", "lseg", 601 },
+    { "box", "box", 603 },
+    { "path", "path", 602 },
+    { "polygon", "polygon", 604 },
+    { "circle", "circle", 718 },
+    { "tsvector", "tsvector", 3614 },
+    { "tsquery", "tsquery", 3615 },
+    { "pg_lsn", "pg_lsn", 3220 },
+    { "jsonpath", "jsonpath", 4072 },
+    { "int4range", "int4range", 3904 },
+    { "int8range", "int8range", 3926 },
+    { "numrange", "numrange", 3906 },
+    { "tsrange", "tsrange", 3908 },
+    { "tstzrange", "tstzrange", 3910 },
+    { "daterange", "daterange", 3912 },
+};
+enum { OTHER_ROW_COUNT = sizeof others / sizeof others[0] };
+
+/* Array oids of the kinds above and of common others. */
+static const struct {
+    uint32_t oid;
+    const char *sql;
+} arrays[] = {
+    { 1000, "boolean[]" },
+    { 1005, "smallint[]" },
+    { 1007, "integer[]" },
+    { 1016, "bigint[]" },
+    { 1231, "numeric[]" },
+    { 1021, "real[]" },
+    { 1022, "double precision[]" },
+    { 1009, "text[]" },
+    { 1015, "character varying[]" },
+    { 1014, "character[]" },
+    { 1001, "bytea[]" },
+    { 1182, "date[]" },
+    { 1183, "time without time zone[]" },
+    { 1115, "timestamp without time zone[]" },
+    { 1185, "timestamp with time zone[]" },
+    { 1187, "interval[]" },
+    { 2951, "uuid[]" },
+    { 199, "json[]" },
+    { 3807, "jsonb[]" },
+    { 1041, "inet[]" },
+};
+
+struct type type_make(enum type_kind kind)
+{
+    return (struct type){ .kind = kind, .typmod = -1 };
+}
+
+static const struct kind_row *row_of(enum type_kind kind)
+{
+    for (size_t i = 0; i < KIND_ROW_COUNT; i++) {
+        if (kinds[i].kind == kind) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct kind_row *row_by_name(const char *name)
+{
+    for (size_t i = 0; i < KIND_ROW_COUNT; i++) {
+        for (size_t n = 0; n < 4 && kinds[i].names[n] != NULL; n++) {
+            if (strcmp(kinds[i].names[n], name) == 0) {
+                return &kinds[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum status check_count(const char *name, struct type_modifiers m, size_t max, struct error *err)
+{
+    if (m.count > max) {
+        return error_set(err, STATUS_INVALID, 0, max == 0 ? "type modifier is not allowed for type \"%s\"" : "invalid type modifier for type \"%s\"",
+                         name);
+    }
+    return STATUS_OK;
+}
+
+static enum status set_numeric(struct type_modifiers m, struct type *out, struct error *err)
+{
+    TRY(check_count("numeric", m, 2, err));
+    if (m.count == 0) {
+        return STATUS_OK;
+    }
+    int32_t precision = m.values[0];
+    int32_t scale = m.count == 2 ? m.values[1] : 0;
+    if (precision < 1 || precision > NUMERIC_PRECISION_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "NUMERIC precision %d must be between 1 and %d", precision, NUMERIC_PRECISION_MAX);
+    }
+    if (scale < -NUMERIC_PRECISION_MAX || scale > NUMERIC_PRECISION_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "NUMERIC scale %d must be between %d and %d", scale, -NUMERIC_PRECISION_MAX,
+                         NUMERIC_PRECISION_MAX);
+    }
+    out->typmod = (int32_t)(((uint32_t)precision << 16) | ((uint32_t)scale & 0x7ff)) + TYPMOD_HEAD;
+    return STATUS_OK;
+}
+
+static enum status set_length(const char *name, struct type_modifiers m, int32_t implied, struct type *out, struct error *err)
+{
+    TRY(check_count(name, m, 1, err));
+    int32_t length = m.count == 1 ? m.values[0] : implied;
+    if (length == -1) {
+        return STATUS_OK;
+    }
+    if (length < 1 || length > LENGTH_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "length for type %s must be between 1 and %d", name, LENGTH_MAX);
+    }
+    out->typmod = length + TYPMOD_HEAD;
+    return STATUS_OK;
+}
+
+static enum status set_precision(const char *name, struct type_modifiers m, struct type *out, struct error *err)
+{
+    TRY(check_count(name, m, out->kind == TYPE_INTERVAL ? 2 : 1, err));
+    if (m.count == 0) {
+        return STATUS_OK;
+    }
+    int32_t precision = m.values[m.count - 1];
+    if (precision < 0 || precision > FRACTION_DIGITS_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must be between 0 and %d", name, precision, FRACTION_DIGITS_MAX);
+    }
+    out->typmod = out->kind == TYPE_INTERVAL ? (int32_t)(0x7fff0000u | (uint32_t)precision) : precision;
+    return STATUS_OK;
+}
+
+static enum status set_float(const char *name, struct type_modifiers m, struct type *out, struct error *err)
+{
+    if (strcmp(name, "float") != 0) {
+        return check_count(name, m, 0, err);
+    }
+    TRY(check_count(name, m, 1, err));
+    if (m.count == 1 && (m.values[0] < 1 || m.values[0] > 53)) {
+        return error_set(err, STATUS_INVALID, 0, "precision for type float must be between 1 and 53 bits");
+    }
+    out->kind = m.count == 1 && m.values[0] <= 24 ? TYPE_FLOAT4 : TYPE_FLOAT8;
+    return STATUS_OK;
+}
+
+static enum status set_modifiers(const char *name, struct type_modifiers m, struct type *out, struct error *err)
+{
+    switch (out->kind) {
+    case TYPE_NUMERIC:
+        return set_numeric(m, out, err);
+    case TYPE_VARCHAR:
+        return set_length("varchar", m, -1, out, err);
+    case TYPE_BPCHAR: /* char alone is char(1); bpchar alone has no length */
+        return set_length("char", m, strcmp(name, "bpchar") == 0 ? -1 : 1, out, err);
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMPTZ:
+    case TYPE_INTERVAL:
+        return set_precision(name, m, out, err);
+    case TYPE_FLOAT8:
+        return set_float(name, m, out, err);
+    case TYPE_UNKNOWN:
+    case TYPE_BOOL:
+    case TYPE_INT2:
+    case TYPE_INT4:
+    case TYPE_INT8:
+    case TYPE_FLOAT4:
+    case TYPE_TEXT:
+    case TYPE_BYTEA:
+    case TYPE_DATE:
+    case TYPE_UUID:
+    case TYPE_JSON:
+    case TYPE_JSONB:
+    case TYPE_OTHER:
+        return check_count(name, m, 0, err);
+    }
+    return STATUS_OK;
+}
+
+static void print_other(const char *name, const char *sql, struct type_modifiers m, struct type *out)
+{
+    *out = (struct type){ .kind = TYPE_OTHER, .typmod = -1 };
+    bool bits = strcmp(name, "bit") == 0 || strcmp(name, "varbit") == 0;
+    if (m.count == 1 && strcmp(sql, "time with time zone") == 0) {
+        snprintf(out->name, sizeof out->name, "time(%d) with time zone", m.values[0]);
+        out->typmod = m.values[0];
+    } else if (m.count == 1 || (bits && strcmp(name, "bit") == 0)) {
+        out->typmod = m.count == 1 ? m.values[0] : 1;
+        snprintf(out->name, sizeof out->name, "%.100s(%d)", sql, out->typmod);
+    } else {
+        snprintf(out->name, sizeof out->name, "%.*s", TYPE_NAME_BYTES - 1, sql);
+    }
+}
+
+static const struct other_row *other_by_name(const char *name)
+{
+    for (size_t i = 0; i < OTHER_ROW_COUNT; i++) {
+        if (strcmp(others[i].name, name) == 0) {
+            return &others[i];
+        }
+    }
+    return NULL;
+}
+
+enum status type_from_name(const char *name, struct type_modifiers modifiers, bool array, bool allow_other, struct type *out,
+                           struct error *err)
+{
+    *out = (struct type){ .kind = TYPE_UNKNOWN, .typmod = -1 };
+    const struct kind_row *row = row_by_name(name);
+    const struct other_row *other = row == NULL ? other_by_name(name) : NULL;
+    if (row == NULL && other == NULL && !allow_other) {
+        return error_set(err, STATUS_UNSUPPORTED, 0, "type \"%s\" does not exist or is not supported", name);
+    }
+    if (row != NULL) {
+        out->kind = row->kind;
+        TRY(set_modifiers(name, modifiers, out, err));
+    } else {
+        print_other(name, other != NULL ? other->sql : name, modifiers, out);
+    }
+    if (array) { /* format_type of an array is its element's with [] */
+        char element[TYPE_NAME_BYTES];
+        type_text(out, element);
+        *out = (struct type){ .kind = TYPE_OTHER, .typmod = out->typmod };
+        snprintf(out->name, sizeof out->name, "%.*s[]", TYPE_NAME_BYTES - 3, element);
+    }
+    return STATUS_OK;
+}
+
+struct type type_from_oid(uint32_t oid, int32_t typmod)
+{
+    for (size_t i = 0; i < KIND_ROW_COUNT; i++) {
+        if (kinds[i].oid == oid && kinds[i].kind != TYPE_UNKNOWN) {
+            return (struct type){ .kind = kinds[i].kind, .typmod = typmod };
+        }
+    }
+    struct type type = { .kind = TYPE_OTHER, .typmod = typmod };
+    for (size_t i = 0; i < OTHER_ROW_COUNT; i++) {
+        if (others[i].oid == oid) {
+            struct type_modifiers m = { .values = { typmod }, .count = typmod >= 0 ? 1 : 0 };
+            print_other(others[i].name, others[i].sql, m, &type);
+            return type;
+        }
+    }
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        if (arrays[i].oid == oid) {
+            snprintf(type.name, sizeof type.name, "%s", arrays[i].sql);
+            return type;
+        }
+    }
+    snprintf(type.name, sizeof type.name, "oid %u", oid);
+    return type;
+}
+
+uint32_t type_oid(const struct type *type)
+{
+    const struct kind_row *row = type->kind == TYPE_UNKNOWN ? NULL : row_of(type->kind);
+    return row == NULL ? 0 : row->oid;
+}
+
+/* Prints the words with the modifier where SQL wants it: "timestamp(3) without time zone". */
+static void print_with_precision(const char *sql, int32_t precision, struct buffer *out)
+{
+    size_t head = strcspn(sql, " ");
+    buffer_printf(out, "%.*s(%d)%s", (int)head, sql, precision, sql + head);
+}
+
+void type_print(const struct type *type, struct buffer *out)
+{
+    const struct kind_row *row = row_of(type->kind);
+    if (row == NULL) {
+        buffer_append_text(out, type->name);
+        return;
+    }
+    int32_t m = type->typmod;
+    if (m < 0) {
+        buffer_append_text(out, type->kind == TYPE_BPCHAR ? "bpchar" : row->sql);
+    } else if (type->kind == TYPE_NUMERIC) {
+        int32_t bits = m - TYPMOD_HEAD;
+        buffer_printf(out, "numeric(%d,%d)", (bits >> 16) & 0xffff, ((bits & 0x7ff) ^ 1024) - 1024);
+    } else if (type->kind == TYPE_VARCHAR || type->kind == TYPE_BPCHAR) {
+        buffer_printf(out, "%s(%d)", row->sql, m - TYPMOD_HEAD);
+    } else if (type->kind == TYPE_INTERVAL && (m & 0xffff) == 0xffff) {
+        buffer_append_text(out, row->sql);
+    } else {
+        print_with_precision(row->sql, m & 0xffff, out);
+    }
+}
+
+const char *type_text(const struct type *type, char out[static TYPE_NAME_BYTES])
+{
+    struct buffer text = BUFFER_EMPTY;
+    type_print(type, &text);
+    snprintf(out, TYPE_NAME_BYTES, "%.*s", (int)text.len, (const char *)text.data);
+    buffer_release(&text);
+    return out;
+}
+
+bool type_equal(const struct type *a, const struct type *b)
+{
+    return a->kind == b->kind && (a->kind == TYPE_OTHER ? strcmp(a->name, b->name) == 0 : a->typmod == b->typmod);
+}
+
+bool type_is_integer(enum type_kind kind)
+{
+    return kind == TYPE_INT2 || kind == TYPE_INT4 || kind == TYPE_INT8;
+}
+
+bool type_is_number(enum type_kind kind)
+{
+    return kind >= TYPE_INT2 && kind <= TYPE_FLOAT8;
+}
+
+bool type_is_text(enum type_kind kind)
+{
+    return kind == TYPE_TEXT || kind == TYPE_VARCHAR || kind == TYPE_BPCHAR;
+}
+
+bool type_is_comparable(enum type_kind kind)
+{
+    return kind > TYPE_UNKNOWN && kind <= TYPE_UUID;
+}
+
+bool type_is_image_lossy(enum type_kind kind)
+{
+    return kind == TYPE_NUMERIC || kind == TYPE_FLOAT4 || kind == TYPE_FLOAT8 || kind == TYPE_INTERVAL || kind == TYPE_BPCHAR;
+}
