@@ -112,9 +112,9 @@ static void derive_first_of_partition(const struct plan_optimizer *o, struct pla
     uint32_t column = rank->inputs[0]->column_count;
     bool about_rank = (conjunct->args[0]->kind == EXPR_COLUMN && conjunct->args[0]->column == column) ||
                       (conjunct->args[1]->kind == EXPR_COLUMN && conjunct->args[1]->column == column);
-    if (about_rank && (plan_expr_is_operator(o->arena, conjunct, "=") ||
-                       plan_expr_is_operator(o->arena, conjunct, "<=") ||
-                       plan_expr_is_operator(o->arena, conjunct, "<"))) {
+    if (about_rank &&
+        (plan_expr_is_operator(o->arena, conjunct, "=") || plan_expr_is_operator(o->arena, conjunct, "<=") ||
+         plan_expr_is_operator(o->arena, conjunct, "<"))) {
         if (!p->has_key || rank->partition_count <= p->key_count) {
             set_key(p, rank->partition_columns, rank->partition_count);
         }

@@ -43,7 +43,7 @@ static struct plan *optimize(const struct plan_optimizer *o, struct plan *root)
 {
     uint32_t width = root->column_count;
     struct plan_column *columns = arena_dup(o->arena, root->columns, sizeof *columns * width);
-    struct plan_conjuncts none = { 0 };
+    struct plan_conjuncts none = {0};
     struct plan *p = plan_push(o, root, &none);
     bool *needed = arena_zalloc(o->arena, sizeof(bool) * (width + 1));
     memset(needed, 1, sizeof(bool) * width);
@@ -60,7 +60,7 @@ static struct plan *optimize(const struct plan_optimizer *o, struct plan *root)
 struct plan *plan_optimize(struct arena *a, const struct catalog *catalog, struct plan *root,
                            struct plan *const *shared, uint32_t shared_count)
 {
-    struct plan_optimizer o = { .arena = a, .catalog = catalog, .shared = shared };
+    struct plan_optimizer o = {.arena = a, .catalog = catalog, .shared = shared};
     o.done = arena_zalloc(a, sizeof *o.done * (shared_count + 1));
     for (uint32_t i = 0; i < shared_count; i++) {
         o.done[i] = optimize(&o, shared[i]);

@@ -45,13 +45,13 @@ static const char *kind_text(const struct plan *p)
 
 static const char *aggregate_text(enum plan_aggregate_kind kind)
 {
-    static const char *const names[] = { "count", "count", "sum", "avg", "min", "max", "bool_and", "bool_or" };
+    static const char *const names[] = {"count", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"};
     return names[kind];
 }
 
 static const char *rank_text(enum plan_rank_kind kind)
 {
-    static const char *const names[] = { "row_number", "rank", "dense_rank" };
+    static const char *const names[] = {"row_number", "rank", "dense_rank"};
     return names[kind];
 }
 
@@ -252,7 +252,7 @@ static void print_tree(struct node_list *list, const struct plan *p, uint32_t de
 
 void plan_print(const struct plan *p, struct buffer *out)
 {
-    struct node_list list = { 0 };
+    struct node_list list = {0};
     uint32_t label = 0;
     count_uses(&list, p);
     print_tree(&list, p, 0, &label, out);
@@ -316,7 +316,7 @@ static uint32_t identity_of(struct identity *id, const struct plan *p)
 
 void plan_print_identity(const struct plan *p, struct buffer *out)
 {
-    struct identity id = { 0 };
+    struct identity id = {0};
     identity_of(&id, p);
     for (uint32_t i = 0; i < id.line_count; i++) {
         buffer_printf(out, "%u:%s\n", i, id.lines[i]);

@@ -8,7 +8,7 @@
 
 static struct plan_conjuncts no_conjuncts(void)
 {
-    return (struct plan_conjuncts){ 0 };
+    return (struct plan_conjuncts){0};
 }
 
 static struct plan *push_project(const struct plan_optimizer *o, struct plan *p, const struct plan_conjuncts *list)
@@ -66,7 +66,7 @@ static uint64_t rank_bound(const struct plan_optimizer *o, const struct expr *e,
         bool mirrored;
         int64_t less;
     } forms[] = {
-        { "<=", false, 0 }, { "<", false, 1 }, { "=", false, 0 }, { ">=", true, 0 }, { ">", true, 1 }, { "=", true, 0 },
+        {"<=", false, 0}, {"<", false, 1}, {"=", false, 0}, {">=", true, 0}, {">", true, 1}, {"=", true, 0},
     };
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         if (!plan_expr_is_operator(o->arena, e, forms[i].op)) {

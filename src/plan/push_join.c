@@ -24,8 +24,8 @@ struct join_pool {
     struct plan_column *columns; /* flat */
     uint32_t column_count;
     struct plan_conjuncts conditions;
-    bool *used_up;  /* by condition */
-    uint32_t *at;   /* flat column -> column of `joined`, PLAN_NO_COLUMN where its leaf is not in yet */
+    bool *used_up; /* by condition */
+    uint32_t *at;  /* flat column -> column of `joined`, PLAN_NO_COLUMN where its leaf is not in yet */
     struct plan *joined;
 };
 
@@ -37,8 +37,7 @@ struct key_pairs {
 
 static bool is_inner(const struct plan_optimizer *o, struct plan *p)
 {
-    return p->kind == PLAN_JOIN && p->join_kind == PLAN_JOIN_INNER && p->pair_count == 0 &&
-           plan_barrier(o, p) == NULL;
+    return p->kind == PLAN_JOIN && p->join_kind == PLAN_JOIN_INNER && p->pair_count == 0 && plan_barrier(o, p) == NULL;
 }
 
 static uint32_t count_leaves(const struct plan_optimizer *o, struct plan *p)
@@ -58,8 +57,7 @@ static struct expr *shifted(struct arena *a, const struct expr *e, const struct 
 static void take_apart(struct join_pool *pool, struct plan *p, uint32_t first)
 {
     if (!is_inner(pool->o, p)) {
-        pool->leaves[pool->leaf_count++] =
-            (struct leaf){ .plan = p, .first = first, .column_count = p->column_count };
+        pool->leaves[pool->leaf_count++] = (struct leaf){.plan = p, .first = first, .column_count = p->column_count};
         memcpy(pool->columns + first, p->columns, sizeof *p->columns * p->column_count);
         return;
     }
@@ -144,7 +142,7 @@ static bool equality_sides(struct arena *a, const struct expr *e, struct expr **
         y = e->args[1];
     }
     if (x->type.kind != y->type.kind) {
-        struct expr *both[2] = { x, y };
+        struct expr *both[2] = {x, y};
         struct type type;
         struct error ignored;
         if (expr_unify(a, "JOIN", both, 2, &type, &ignored) != STATUS_OK) {
@@ -177,7 +175,7 @@ static struct plan *extended(const struct plan_optimizer *o, struct plan *p, str
         }
         places[i] = total;
         all[total] = exprs[i];
-        columns[total++] = (struct plan_column){ .name = "key", .type = exprs[i]->type };
+        columns[total++] = (struct plan_column){.name = "key", .type = exprs[i]->type};
     }
     return total == width ? p : plan_make_project(o, p, all, columns, total);
 }
@@ -195,8 +193,8 @@ static void pairs_add(struct key_pairs *pairs, struct expr *left, struct expr *r
 
 static struct key_pairs pairs_new(struct arena *a, uint32_t most)
 {
-    return (struct key_pairs){ .left = arena_alloc(a, sizeof(struct expr *) * (most + 1)),
-                               .right = arena_alloc(a, sizeof(struct expr *) * (most + 1)) };
+    return (struct key_pairs){.left = arena_alloc(a, sizeof(struct expr *) * (most + 1)),
+                              .right = arena_alloc(a, sizeof(struct expr *) * (most + 1))};
 }
 
 static struct plan *keyed_join(const struct plan_optimizer *o, enum plan_join_kind kind, struct plan *left,
@@ -250,7 +248,7 @@ static uint32_t next_leaf(const struct join_pool *pool)
 /* Conditions that became answerable and cannot fail are answered at once; with `all`, the rest too. */
 static void filter_joined(struct join_pool *pool, bool all)
 {
-    struct plan_conjuncts now = { 0 };
+    struct plan_conjuncts now = {0};
     for (uint32_t i = 0; i < pool->conditions.count; i++) {
         struct expr *e = pool->conditions.items[i];
         if (pool->used_up[i] || !is_joined(pool, e, all) || (!all && plan_expr_can_fail(e))) {
@@ -297,7 +295,7 @@ static struct plan *restored(const struct join_pool *pool)
 
 static struct join_pool pool_new(const struct plan_optimizer *o, struct plan *p)
 {
-    struct join_pool pool = { .o = o, .column_count = p->column_count };
+    struct join_pool pool = {.o = o, .column_count = p->column_count};
     pool.leaves = arena_zalloc(o->arena, sizeof *pool.leaves * count_leaves(o, p));
     pool.columns = arena_zalloc(o->arena, sizeof *pool.columns * (p->column_count + 1));
     pool.at = arena_alloc(o->arena, sizeof *pool.at * (p->column_count + 1));
@@ -347,20 +345,19 @@ static struct plan *push_left(const struct plan_optimizer *o, struct plan *p, co
     uint32_t left_width = p->inputs[0]->column_count;
     memcpy(pool.columns, p->columns, sizeof *p->columns * p->column_count);
     pool.leaf_count = 2;
-    pool.leaves[0] = (struct leaf){ .plan = p->inputs[0], .column_count = left_width };
-    pool.leaves[1] = (struct leaf){ .plan = p->inputs[1],
-                                    .first = left_width,
-                                    .column_count = p->inputs[1]->column_count };
-    struct plan_conjuncts above = { 0 };
+    pool.leaves[0] = (struct leaf){.plan = p->inputs[0], .column_count = left_width};
+    pool.leaves[1] =
+        (struct leaf){.plan = p->inputs[1], .first = left_width, .column_count = p->inputs[1]->column_count};
+    struct plan_conjuncts above = {0};
     for (uint32_t i = 0; i < list->count; i++) {
         bool below = leaf_of(&pool, list->items[i]) == 0 && !plan_expr_can_fail(list->items[i]);
         plan_conjuncts_add(o->arena, below ? &pool.leaves[0].own : &above, list->items[i]);
     }
-    struct plan_conjuncts on = { 0 };
+    struct plan_conjuncts on = {0};
     if (p->condition != NULL) {
         plan_conjuncts_add(o->arena, &on, p->condition);
     }
-    struct plan_conjuncts extra = { 0 };
+    struct plan_conjuncts extra = {0};
     struct key_pairs pairs = pairs_new(o->arena, on.count);
     for (uint32_t i = 0; i < on.count; i++) {
         struct expr *x = NULL;

@@ -137,7 +137,7 @@ struct plan *plan_make_filter(const struct plan_optimizer *o, struct plan *input
     if (list->count == 0) {
         return input;
     }
-    struct plan_conjuncts all = { 0 };
+    struct plan_conjuncts all = {0};
     if (input->kind == PLAN_FILTER && plan_barrier(o, input) == NULL) {
         plan_conjuncts_add(o->arena, &all, input->condition);
         input = input->inputs[0];

@@ -15,12 +15,14 @@
 #include <stdint.h>
 
 enum {
-    SQL_COLUMNS_MAX = 1600,     /* of a table and of a SELECT's output, as in PostgreSQL */
+    SQL_COLUMNS_MAX = 1600, /* of a table and of a SELECT's output, as in PostgreSQL */
     SQL_FROM_COLUMNS_MAX = 1 << 16,
     SQL_QUERY_DEPTH_MAX = 64,   /* SELECT in SELECT */
     SQL_EXPR_DEPTH_MAX = 512,   /* parentheses, chained operators */
     SQL_JOIN_DEPTH_MAX = 512,   /* JOIN in JOIN */
     SQL_ARMS_MAX = 4096,        /* of one UNION chain; rows of one VALUES */
+    SQL_SPAN_TOKENS_MAX = 4096, /* in one expression; see depth.c */
+    SQL_PARENTHESES_MAX = 1024,
     SQL_AGGREGATE_FIRST = 1 << 28,
     SQL_WINDOW_FIRST = 1 << 29
 };
@@ -43,6 +45,7 @@ struct sql {
     const char *file;
     const char *text;
     size_t text_bytes;
+    int32_t statement; /* where the current statement begins */
     uint32_t query_depth;
     uint32_t expr_depth;
     const struct sql_cte *ctes; /* in sight, innermost first */
@@ -51,7 +54,7 @@ struct sql {
 
 /* --- source.c: places and errors --- */
 
-/* "file:line:column" of a byte offset; column counts characters from 1. -1 gives "file". */
+/* "file:line:column" of a byte offset; column counts characters from 1. -1: the statement. */
 const char *sql_where(const struct sql *s, int32_t location);
 enum status sql_fail(struct sql *s, enum status status, int32_t location, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -63,6 +66,11 @@ enum status sql_at(struct sql *s, int32_t location, enum status st);
 int32_t sql_skip_blanks(const struct sql *s, int32_t location, int32_t end);
 /* The text of the query of CREATE ... VIEW ... AS query. */
 const char *sql_query_text(const struct sql *s, int32_t begin, int32_t end);
+/* The end of the comment, quoted text or single character at `at`; *blank tells whether it means nothing. */
+int32_t sql_skip_one(const struct sql *s, int32_t at, int32_t end, bool *blank);
+/* Letters, digits and underscores from `at` on. */
+int32_t sql_word_bytes(const struct sql *s, int32_t at, int32_t end);
+bool sql_word_is(const struct sql *s, int32_t at, int32_t bytes, const char *word);
 /* The statement's first words in capitals: "CREATE INDEX". */
 const char *sql_statement_name(const struct sql *s, int32_t begin, int32_t end);
 /* The offset of the first character of `node`, -1 where the tree does not say. */
@@ -76,6 +84,11 @@ struct sql_nearest {
     size_t distance;
 };
 void sql_nearest_try(struct sql_nearest *nearest, const char *name, const char *candidate, const char *shown);
+
+/* --- depth.c --- */
+
+/* Refuses text whose parse tree could be so deep that walking it would overflow the stack. */
+enum status sql_check_depth(struct sql *s);
 
 /* --- table.c --- */
 enum status sql_type(struct sql *s, const PgQuery__TypeName *name, struct type *out);
@@ -214,7 +227,7 @@ struct sql_select_state {
     struct sql_list windows;
     struct sql_list groups; /* struct expr: over the flat columns */
     struct expr *having;
-    struct sql_list sorts;  /* struct sql_sort */
+    struct sql_list sorts; /* struct sql_sort */
     bool grouped;
     struct plan *plan;
 };

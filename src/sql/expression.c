@@ -76,21 +76,20 @@ static enum status logical(const struct sql_scope *scope, enum expr_kind kind, s
     struct expr **args = slots(scope, 2);
     args[0] = x;
     args[1] = y;
-    return sql_at(scope->s, location,
-                  expr_logical(scope->s->arena, kind, args, y == NULL ? 1 : 2, out, scope->s->err));
+    return sql_at(scope->s, location, expr_logical(scope->s->arena, kind, args, y == NULL ? 1 : 2, out, scope->s->err));
 }
 
 static enum status between(const struct sql_scope *scope, const PgQuery__AExpr *node, bool negated, bool symmetric,
                            struct expr **out)
 {
     struct expr *value = NULL;
-    struct expr *bounds[2] = { NULL, NULL };
+    struct expr *bounds[2] = {NULL, NULL};
     TRY(sql_expression(scope, node->lexpr, &value));
     TRY(expressions(scope, node->rexpr->list->items, 2, bounds));
     const char *low_op = negated ? "<" : ">=";
     const char *high_op = negated ? ">" : "<=";
     enum expr_kind within = negated ? EXPR_OR : EXPR_AND;
-    struct expr *sides[2] = { NULL, NULL };
+    struct expr *sides[2] = {NULL, NULL};
     for (int turn = 0; turn < (symmetric ? 2 : 1); turn++) {
         struct expr *low = NULL;
         struct expr *high = NULL;
@@ -111,8 +110,7 @@ static enum status in_list(const struct sql_scope *scope, bool negated, PgQuery_
     struct expr **args = slots(scope, count + 1);
     TRY(sql_expression(scope, left, &args[0]));
     TRY(expressions(scope, items, count, args + 1));
-    return sql_at(scope->s, location,
-                  expr_in(scope->s->arena, negated, args, (uint32_t)count + 1, out, scope->s->err));
+    return sql_at(scope->s, location, expr_in(scope->s->arena, negated, args, (uint32_t)count + 1, out, scope->s->err));
 }
 
 /* x = ANY (ARRAY[...]) is how PostgreSQL prints x IN (...); the array may wear a cast. */
@@ -271,8 +269,7 @@ static enum status null_test(const struct sql_scope *scope, const PgQuery__NullT
     struct expr *e = NULL;
     TRY(sql_expression(scope, node->arg, &e));
     bool negated = node->nulltesttype == PG_QUERY__NULL_TEST_TYPE__IS_NOT_NULL;
-    return sql_at(scope->s, node->location,
-                  expr_is(scope->s->arena, EXPR_IS_NULL, negated, e, out, scope->s->err));
+    return sql_at(scope->s, node->location, expr_is(scope->s->arena, EXPR_IS_NULL, negated, e, out, scope->s->err));
 }
 
 static enum status boolean_test(const struct sql_scope *scope, const PgQuery__BooleanTest *node, struct expr **out)
@@ -281,13 +278,13 @@ static enum status boolean_test(const struct sql_scope *scope, const PgQuery__Bo
         enum expr_kind kind;
         bool negated;
     } tests[] = {
-        [PG_QUERY__BOOL_TEST_TYPE__BOOL_TEST_TYPE_UNDEFINED] = { EXPR_IS_TRUE, false },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_TRUE] = { EXPR_IS_TRUE, false },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_TRUE] = { EXPR_IS_TRUE, true },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_FALSE] = { EXPR_IS_FALSE, false },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_FALSE] = { EXPR_IS_FALSE, true },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_UNKNOWN] = { EXPR_IS_UNKNOWN, false },
-        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_UNKNOWN] = { EXPR_IS_UNKNOWN, true },
+        [PG_QUERY__BOOL_TEST_TYPE__BOOL_TEST_TYPE_UNDEFINED] = {EXPR_IS_TRUE, false},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_TRUE] = {EXPR_IS_TRUE, false},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_TRUE] = {EXPR_IS_TRUE, true},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_FALSE] = {EXPR_IS_FALSE, false},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_FALSE] = {EXPR_IS_FALSE, true},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_UNKNOWN] = {EXPR_IS_UNKNOWN, false},
+        [PG_QUERY__BOOL_TEST_TYPE__IS_NOT_UNKNOWN] = {EXPR_IS_UNKNOWN, true},
     };
     struct expr *e = NULL;
     TRY(sql_expression(scope, node->arg, &e));
@@ -326,23 +323,26 @@ static enum status value_function(const struct sql_scope *scope, const PgQuery__
                                   struct expr **out)
 {
     static const char *const names[] = {
-        "current_date",      "current_date", "current_time",   "current_time",    "current_timestamp",
-        "current_timestamp", "localtime",    "localtime",      "localtimestamp",  "localtimestamp",
-        "current_role",      "current_user", "user",           "session_user",    "current_catalog",
-        "current_schema",
+        "current_date", "current_date", "current_time",    "current_time",   "current_timestamp", "current_timestamp",
+        "localtime",    "localtime",    "localtimestamp",  "localtimestamp", "current_role",      "current_user",
+        "user",         "session_user", "current_catalog", "current_schema",
     };
     size_t i = (size_t)node->op;
     const char *name = i < sizeof names / sizeof names[0] ? names[i] : "current_date";
-    return sql_at(scope->s, node->location,
-                  expr_call(scope->s->arena, name, NULL, 0, out, scope->s->err));
+    return sql_at(scope->s, node->location, expr_call(scope->s->arena, name, NULL, 0, out, scope->s->err));
 }
 
 /* Text is ordered by code point, which is what "C" asks for. */
 static enum status collate(const struct sql_scope *scope, const PgQuery__CollateClause *node, struct expr **out)
 {
-    static const char *const same[] = { "C", "POSIX", "default", "ucs_basic", "C.utf8", "C.UTF-8" };
+    static const char *const same[] = {"C", "POSIX", "default", "ucs_basic", "C.utf8", "C.UTF-8"};
     TRY(sql_expression(scope, node->arg, out));
     const char *name = sql_string(node->collname[node->n_collname - 1]);
+    if (!type_is_text((*out)->type.kind) && (*out)->type.kind != TYPE_UNKNOWN) {
+        char type[TYPE_NAME_BYTES];
+        return sql_fail(scope->s, STATUS_INVALID, node->location, "collations are not supported by type %s",
+                        type_text(&(*out)->type, type));
+    }
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
         if (strcmp(name, same[i]) == 0) {
             return STATUS_OK;

@@ -17,13 +17,12 @@ static struct expr *shift_column(struct sql_rewriter *r, struct expr *e)
     return copy;
 }
 
-static struct sql_column *shifted(const struct sql *s, const struct sql_column *columns, uint32_t count,
-                                  uint32_t by)
+static struct sql_column *shifted(const struct sql *s, const struct sql_column *columns, uint32_t count, uint32_t by)
 {
     struct sql_column *out = arena_zalloc(s->arena, sizeof *out * (count + 1));
-    struct sql_rewriter r = { .arena = s->arena, .replace = shift_column, .context = &by };
+    struct sql_rewriter r = {.arena = s->arena, .replace = shift_column, .context = &by};
     for (uint32_t i = 0; i < count; i++) {
-        out[i] = (struct sql_column){ .name = columns[i].name, .expr = sql_rewrite(&r, columns[i].expr) };
+        out[i] = (struct sql_column){.name = columns[i].name, .expr = sql_rewrite(&r, columns[i].expr)};
     }
     return out;
 }
@@ -35,15 +34,14 @@ static bool same_range_name(const struct sql_range *x, const struct sql_range *y
 }
 
 /* The names of both, the right one's columns after the left one's. */
-static enum status combine(struct sql *s, const struct sql_from *left, const struct sql_from *right,
-                           int32_t location, struct sql_from *out)
+static enum status combine(struct sql *s, const struct sql_from *left, const struct sql_from *right, int32_t location,
+                           struct sql_from *out)
 {
     uint32_t width = left->plan == NULL ? 0 : left->plan->column_count;
     if (width + right->plan->column_count > SQL_FROM_COLUMNS_MAX) {
-        return sql_fail(s, STATUS_UNSUPPORTED, location, "a FROM clause of more than %d columns",
-                        SQL_FROM_COLUMNS_MAX);
+        return sql_fail(s, STATUS_UNSUPPORTED, location, "a FROM clause of more than %d columns", SQL_FROM_COLUMNS_MAX);
     }
-    *out = (struct sql_from){ 0 };
+    *out = (struct sql_from){0};
     out->ranges = arena_zalloc(s->arena, sizeof *out->ranges * (left->range_count + right->range_count + 1));
     for (uint32_t i = 0; i < left->range_count; i++) {
         out->ranges[out->range_count++] = left->ranges[i];
@@ -52,8 +50,7 @@ static enum status combine(struct sql *s, const struct sql_from *left, const str
         struct sql_range range = right->ranges[i];
         for (uint32_t l = 0; l < left->range_count; l++) {
             if (same_range_name(&range, &left->ranges[l])) {
-                return sql_fail(s, STATUS_INVALID, location, "table name \"%s\" specified more than once",
-                                range.alias);
+                return sql_fail(s, STATUS_INVALID, location, "table name \"%s\" specified more than once", range.alias);
             }
         }
         range.columns = shifted(s, range.columns, range.column_count, width);
@@ -97,16 +94,12 @@ static void single_range(const struct sql *s, struct plan *plan, uint32_t visibl
         range->columns[i].name = plan->columns[i].name;
         range->columns[i].expr = expr_column(s->arena, i, plan->columns[i].type);
     }
-    *out = (struct sql_from){ .plan = plan,
-                              .ranges = range,
-                              .range_count = 1,
-                              .columns = range->columns,
-                              .column_count = visible };
+    *out = (struct sql_from){
+        .plan = plan, .ranges = range, .range_count = 1, .columns = range->columns, .column_count = visible};
 }
 
 /* AS t (a, b): new names for the first columns. */
-static enum status rename_columns(struct sql *s, const PgQuery__Alias *alias, int32_t location,
-                                  struct sql_from *from)
+static enum status rename_columns(struct sql *s, const PgQuery__Alias *alias, int32_t location, struct sql_from *from)
 {
     if (alias == NULL || alias->n_colnames == 0) {
         return STATUS_OK;
@@ -128,9 +121,8 @@ static struct plan *scan(const struct sql *s, const struct catalog_table *table,
     p->table = table;
     p->where = sql_where(s, location);
     for (uint32_t i = 0; i < table->column_count; i++) {
-        p->columns[i] = (struct plan_column){ .name = table->columns[i].name,
-                                              .type = table->columns[i].type,
-                                              .not_null = table->columns[i].not_null };
+        p->columns[i] = (struct plan_column){
+            .name = table->columns[i].name, .type = table->columns[i].type, .not_null = table->columns[i].not_null};
     }
     return p;
 }
@@ -138,7 +130,7 @@ static struct plan *scan(const struct sql *s, const struct catalog_table *table,
 static enum status no_relation(struct sql *s, const PgQuery__RangeVar *node, const char *schema)
 {
     const struct catalog *c = s->catalog;
-    struct sql_nearest nearest = { 0 };
+    struct sql_nearest nearest = {0};
     for (uint32_t i = 0; i < c->table_count; i++) {
         sql_nearest_try(&nearest, node->relname, c->tables[i]->name,
                         arena_printf(s->arena, "%s.%s", c->tables[i]->schema, c->tables[i]->name));
@@ -155,8 +147,8 @@ static enum status no_relation(struct sql *s, const PgQuery__RangeVar *node, con
     if (nearest.best == NULL) {
         return sql_fail(s, STATUS_INVALID, node->location, "relation \"%s\" does not exist", name);
     }
-    return sql_fail(s, STATUS_INVALID, node->location,
-                    "relation \"%s\" does not exist: perhaps you meant \"%s\"", name, nearest.best);
+    return sql_fail(s, STATUS_INVALID, node->location, "relation \"%s\" does not exist: perhaps you meant \"%s\"", name,
+                    nearest.best);
 }
 
 static const struct sql_cte *find_cte(const struct sql *s, const char *name)
@@ -198,9 +190,8 @@ static enum status range_var(struct sql *s, const PgQuery__RangeVar *node, struc
 
 static enum status subselect(struct sql *s, const PgQuery__RangeSubselect *node, struct sql_from *out)
 {
-    int32_t location = node->subquery->select_stmt->n_target_list > 0
-                           ? sql_location(node->subquery->select_stmt->target_list[0])
-                           : -1;
+    int32_t location =
+        node->subquery->select_stmt->n_target_list > 0 ? sql_location(node->subquery->select_stmt->target_list[0]) : -1;
     if (node->lateral) {
         return sql_refuse(s, location, "LATERAL");
     }
@@ -277,13 +268,13 @@ static enum status merge_columns(struct sql *s, const struct sql_list *pairs, ui
     uint32_t count = 0;
     for (uint32_t i = 0; i < pairs->count; i++) {
         const struct using_pair *pair = pairs->items[i];
-        struct expr *sides[2] = { both->columns[pair->left].expr, both->columns[left_count + pair->right].expr };
+        struct expr *sides[2] = {both->columns[pair->left].expr, both->columns[left_count + pair->right].expr};
         struct expr *equal = NULL;
         struct type type;
         TRY(sql_at(s, location, expr_operator(s->arena, "=", sides[0], sides[1], &equal, s->err)));
         sql_list_add(s->arena, conditions, equal);
         TRY(sql_at(s, location, expr_unify(s->arena, "JOIN/USING", sides, 2, &type, s->err)));
-        columns[count++] = (struct sql_column){ .name = pair->name, .expr = sides[keep_right ? 1 : 0] };
+        columns[count++] = (struct sql_column){.name = pair->name, .expr = sides[keep_right ? 1 : 0]};
     }
     for (uint32_t i = 0; i < both->column_count; i++) {
         bool right = i >= left_count;
@@ -299,7 +290,7 @@ static enum status merge_columns(struct sql *s, const struct sql_list *pairs, ui
 static enum status join_condition(struct sql *s, const PgQuery__JoinExpr *node, const struct sql_from *both,
                                   struct sql_list *conditions, struct expr **out)
 {
-    struct sql_scope scope = { .s = s, .from = both, .clause = "JOIN/ON" };
+    struct sql_scope scope = {.s = s, .from = both, .clause = "JOIN/ON"};
     if (node->quals != NULL) {
         struct expr *e = NULL;
         TRY(sql_condition(&scope, node->quals, &e));
@@ -334,8 +325,8 @@ static struct expr *swap_column(struct sql_rewriter *r, struct expr *e)
 static struct plan *right_join(struct sql *s, struct plan *left, struct plan *right, struct expr *condition,
                                int32_t location)
 {
-    uint32_t widths[2] = { left->column_count, right->column_count };
-    struct sql_rewriter r = { .arena = s->arena, .replace = swap_column, .context = widths };
+    uint32_t widths[2] = {left->column_count, right->column_count};
+    struct sql_rewriter r = {.arena = s->arena, .replace = swap_column, .context = widths};
     if (condition != NULL) {
         condition = sql_rewrite(&r, condition);
     }
@@ -391,15 +382,14 @@ static enum status join_expr(struct sql *s, const PgQuery__JoinExpr *node, uint3
     struct sql_from right;
     TRY(from_item(s, node->larg, depth + 1, &left));
     TRY(from_item(s, node->rarg, depth + 1, &right));
-    struct sql_list pairs = { 0 };
-    struct sql_list conditions = { 0 };
+    struct sql_list pairs = {0};
+    struct sql_list conditions = {0};
     struct expr *condition = NULL;
     TRY(using_pairs(s, node, &left, &right, location, &pairs));
     TRY(combine(s, &left, &right, location, out));
     TRY(merge_columns(s, &pairs, left.column_count, right_kind, location, out, &conditions));
     TRY(join_condition(s, node, out, &conditions, &condition));
-    enum plan_join_kind kind =
-        node->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT ? PLAN_JOIN_LEFT : PLAN_JOIN_INNER;
+    enum plan_join_kind kind = node->jointype == PG_QUERY__JOIN_TYPE__JOIN_LEFT ? PLAN_JOIN_LEFT : PLAN_JOIN_INNER;
     out->plan = right_kind ? right_join(s, left.plan, right.plan, condition, location)
                            : join_plan(s, kind, left.plan, right.plan, condition, location);
     return join_alias(s, node, location, out);
@@ -407,7 +397,7 @@ static enum status join_expr(struct sql *s, const PgQuery__JoinExpr *node, uint3
 
 static enum status from_item(struct sql *s, const PgQuery__Node *node, uint32_t depth, struct sql_from *out)
 {
-    *out = (struct sql_from){ 0 };
+    *out = (struct sql_from){0};
     if (depth > SQL_JOIN_DEPTH_MAX) {
         return sql_fail(s, STATUS_UNSUPPORTED, item_location(node), "more than %d joins", SQL_JOIN_DEPTH_MAX);
     }
@@ -429,7 +419,7 @@ static enum status from_item(struct sql *s, const PgQuery__Node *node, uint32_t 
 
 enum status sql_from_clause(struct sql *s, PgQuery__Node *const *items, size_t count, struct sql_from *out)
 {
-    *out = (struct sql_from){ 0 };
+    *out = (struct sql_from){0};
     if (count == 0) {
         out->plan = plan_new(s->arena, PLAN_ONE, 0, 0);
         return STATUS_OK;

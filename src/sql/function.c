@@ -18,7 +18,7 @@ static bool is_among(const char *name, const char *const *names, size_t count)
 
 bool sql_is_aggregate_name(const char *name)
 {
-    static const char *const names[] = { "avg", "bool_and", "bool_or", "count", "every", "max", "min", "sum" };
+    static const char *const names[] = {"avg", "bool_and", "bool_or", "count", "every", "max", "min", "sum"};
     return is_among(name, names, sizeof names / sizeof names[0]);
 }
 
@@ -26,18 +26,47 @@ bool sql_is_aggregate_name(const char *name)
 static bool is_other_aggregate(const char *name)
 {
     static const char *const names[] = {
-        "any_value", "array_agg", "bit_and", "bit_or", "bit_xor", "corr", "covar_pop", "covar_samp", "json_agg",
-        "json_object_agg", "jsonb_agg", "jsonb_object_agg", "mode", "percentile_cont", "percentile_disc",
-        "range_agg", "range_intersect_agg", "regr_avgx", "regr_avgy", "regr_count", "regr_intercept", "regr_r2",
-        "regr_slope", "regr_sxx", "regr_sxy", "regr_syy", "stddev", "stddev_pop", "stddev_samp", "string_agg",
-        "var_pop", "var_samp", "variance", "xmlagg",
+        "any_value",
+        "array_agg",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "json_agg",
+        "json_object_agg",
+        "jsonb_agg",
+        "jsonb_object_agg",
+        "mode",
+        "percentile_cont",
+        "percentile_disc",
+        "range_agg",
+        "range_intersect_agg",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_count",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "string_agg",
+        "var_pop",
+        "var_samp",
+        "variance",
+        "xmlagg",
     };
     return is_among(name, names, sizeof names / sizeof names[0]);
 }
 
 static bool rank_kind(const char *name, enum plan_rank_kind *out)
 {
-    static const char *const names[] = { "row_number", "rank", "dense_rank" };
+    static const char *const names[] = {"row_number", "rank", "dense_rank"};
     for (int i = 0; i < 3; i++) {
         if (strcmp(name, names[i]) == 0) {
             *out = (enum plan_rank_kind)i;
@@ -53,9 +82,9 @@ static enum plan_aggregate_kind aggregate_kind(const char *name, bool has_argume
         const char *name;
         enum plan_aggregate_kind kind;
     } kinds[] = {
-        { "sum", AGGREGATE_SUM },           { "avg", AGGREGATE_AVG },       { "min", AGGREGATE_MIN },
-        { "max", AGGREGATE_MAX },           { "every", AGGREGATE_BOOL_AND }, { "bool_and", AGGREGATE_BOOL_AND },
-        { "bool_or", AGGREGATE_BOOL_OR },
+        {"sum", AGGREGATE_SUM},         {"avg", AGGREGATE_AVG},        {"min", AGGREGATE_MIN},
+        {"max", AGGREGATE_MAX},         {"every", AGGREGATE_BOOL_AND}, {"bool_and", AGGREGATE_BOOL_AND},
+        {"bool_or", AGGREGATE_BOOL_OR},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i].name, name) == 0) {
@@ -77,8 +106,8 @@ static struct sql_scope inner_scope(const struct sql_scope *scope, const char *c
 
 static bool same_aggregate(const struct sql_aggregate *x, const struct sql_aggregate *y)
 {
-    bool arguments = (x->argument == NULL) == (y->argument == NULL) &&
-                     (x->argument == NULL || expr_equal(x->argument, y->argument));
+    bool arguments =
+        (x->argument == NULL) == (y->argument == NULL) && (x->argument == NULL || expr_equal(x->argument, y->argument));
     bool filters =
         (x->filter == NULL) == (y->filter == NULL) && (x->filter == NULL || expr_equal(x->filter, y->filter));
     return x->kind == y->kind && x->distinct == y->distinct && arguments && filters;
@@ -141,8 +170,8 @@ static enum status aggregate(const struct sql_scope *scope, const PgQuery__FuncC
         TRY(sql_check_equality(s, &made->argument->type, call->location));
     }
     /* These give the same with every value once. */
-    made->distinct = call->agg_distinct && !orders && made->kind != AGGREGATE_BOOL_AND &&
-                     made->kind != AGGREGATE_BOOL_OR;
+    made->distinct =
+        call->agg_distinct && !orders && made->kind != AGGREGATE_BOOL_AND && made->kind != AGGREGATE_BOOL_OR;
     if (call->agg_filter != NULL) {
         struct sql_scope filter = inner_scope(scope, "FILTER");
         TRY(sql_condition(&filter, call->agg_filter, &made->filter));
@@ -159,13 +188,11 @@ enum status sql_sort_direction(struct sql *s, const PgQuery__SortBy *sort, struc
     out->desc = sort->sortby_dir == PG_QUERY__SORT_BY_DIR__SORTBY_DESC;
     bool is_default = sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST &&
                       sort->sortby_nulls != PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_LAST;
-    out->nulls_first =
-        is_default ? out->desc : sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST;
+    out->nulls_first = is_default ? out->desc : sort->sortby_nulls == PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_FIRST;
     return STATUS_OK;
 }
 
-static enum status window_order(const struct sql_scope *scope, const PgQuery__WindowDef *def,
-                                struct sql_window *window)
+static enum status window_order(const struct sql_scope *scope, const PgQuery__WindowDef *def, struct sql_window *window)
 {
     struct sql *s = scope->s;
     window->order = arena_zalloc(s->arena, sizeof *window->order * (def->n_order_clause + 1));
@@ -259,9 +286,8 @@ static enum status window_function(const struct sql_scope *scope, const PgQuery_
     }
     if (scope->windows == NULL) {
         return sql_fail(s, STATUS_INVALID, call->location,
-                        strcmp(scope->clause, "window definitions") == 0
-                            ? "window function calls cannot be nested"
-                            : "window functions are not allowed in %s",
+                        strcmp(scope->clause, "window definitions") == 0 ? "window function calls cannot be nested"
+                                                                         : "window functions are not allowed in %s",
                         scope->clause);
     }
     if (call->n_args > 0 || call->agg_star) {
@@ -287,9 +313,10 @@ static enum status scalar_function(const struct sql_scope *scope, const PgQuery_
 {
     struct sql *s = scope->s;
     if (call->agg_star || call->agg_distinct || call->agg_filter != NULL || call->n_agg_order > 0) {
-        const char *what = call->agg_star ? "(*)" : call->agg_distinct ? "DISTINCT" : call->agg_filter != NULL
-                                                                             ? "FILTER"
-                                                                             : "ORDER BY";
+        const char *what = call->agg_star             ? "(*)"
+                           : call->agg_distinct       ? "DISTINCT"
+                           : call->agg_filter != NULL ? "FILTER"
+                                                      : "ORDER BY";
         return sql_fail(s, STATUS_INVALID, call->location,
                         "%s specified, but %s is not an aggregate function that is supported", what, name);
     }
@@ -308,8 +335,8 @@ enum status sql_function(const struct sql_scope *scope, const PgQuery__FuncCall 
     struct sql *s = scope->s;
     const char *name = sql_string(call->funcname[call->n_funcname - 1]);
     if (call->n_funcname > 1 && strcmp(sql_string(call->funcname[0]), "pg_catalog") != 0) {
-        return sql_fail(s, STATUS_UNSUPPORTED, call->location, "function %s.%s is not supported: it is not PostgreSQL's",
-                        sql_string(call->funcname[0]), name);
+        return sql_fail(s, STATUS_UNSUPPORTED, call->location,
+                        "function %s.%s is not supported: it is not PostgreSQL's", sql_string(call->funcname[0]), name);
     }
     if (call->over != NULL) {
         return window_function(scope, call, name, out);

@@ -1,5 +1,5 @@
-/* GROUP BY: a projection of what is grouped by and aggregated, the GROUP node over it, HAVING over that; then the output
- * expressions are made to speak of the group's columns. */
+/* GROUP BY: a projection of what is grouped by and aggregated, the GROUP node over it, HAVING over that; then the
+ * output expressions are made to speak of the group's columns. */
 #include "sql/analyze.h"
 
 #include "expr/build.h"
@@ -91,8 +91,7 @@ static struct expr *replace_aggregate(struct sql_rewriter *r, struct expr *e)
     if (e->kind != EXPR_COLUMN || e->column < SQL_AGGREGATE_FIRST || e->column >= SQL_WINDOW_FIRST) {
         return NULL;
     }
-    struct expr *use =
-        expr_column(r->arena, g->sel->groups.count + (e->column - SQL_AGGREGATE_FIRST), e->type);
+    struct expr *use = expr_column(r->arena, g->sel->groups.count + (e->column - SQL_AGGREGATE_FIRST), e->type);
     use->location = e->location;
     return use;
 }
@@ -101,7 +100,7 @@ static struct expr *replace_aggregate(struct sql_rewriter *r, struct expr *e)
 static enum status rewrite_all(struct group_state *g, struct expr *(*replace)(struct sql_rewriter *, struct expr *))
 {
     struct sql_select_state *sel = g->sel;
-    struct sql_rewriter r = { .arena = sel->s->arena, .replace = replace, .context = g };
+    struct sql_rewriter r = {.arena = sel->s->arena, .replace = replace, .context = g};
     for (uint32_t i = 0; i < sel->targets.count; i++) {
         struct sql_target *target = sel->targets.items[i];
         target->expr = sql_rewrite(&r, target->expr);
@@ -123,7 +122,7 @@ static enum status rewrite_all(struct group_state *g, struct expr *(*replace)(st
 
 static const char *kind_name(enum plan_aggregate_kind kind)
 {
-    static const char *const names[] = { "count", "count", "sum", "avg", "min", "max", "bool_and", "bool_or" };
+    static const char *const names[] = {"count", "count", "sum", "avg", "min", "max", "bool_and", "bool_or"};
     return names[kind];
 }
 
@@ -145,15 +144,15 @@ static struct plan *group_node(struct group_state *g)
     for (uint32_t i = 0; i < groups; i++) {
         struct expr *e = sel->groups.items[i];
         p->group_columns[i] = input_column(g, e);
-        p->columns[i] = (struct plan_column){ .name = input_name(g, e), .type = e->type };
+        p->columns[i] = (struct plan_column){.name = input_name(g, e), .type = e->type};
     }
     for (uint32_t i = 0; i < sel->aggregates.count; i++) {
         const struct sql_aggregate *from = sel->aggregates.items[i];
         struct plan_aggregate *to = &p->aggregates[i];
-        *to = (struct plan_aggregate){ .kind = from->kind, .distinct = from->distinct, .type = from->type };
+        *to = (struct plan_aggregate){.kind = from->kind, .distinct = from->distinct, .type = from->type};
         to->argument = from->argument == NULL ? PLAN_NO_COLUMN : input_column(g, from->argument);
         to->filter = from->filter == NULL ? PLAN_NO_COLUMN : input_column(g, from->filter);
-        p->columns[groups + i] = (struct plan_column){ .name = kind_name(from->kind), .type = from->type };
+        p->columns[groups + i] = (struct plan_column){.name = kind_name(from->kind), .type = from->type};
     }
     if (groups > g->written) {
         p->has_key = true;
@@ -169,7 +168,7 @@ static struct plan *group_node(struct group_state *g)
 enum status sql_group(struct sql_select_state *sel)
 {
     struct sql *s = sel->s;
-    struct group_state g = { .sel = sel, .written = sel->groups.count };
+    struct group_state g = {.sel = sel, .written = sel->groups.count};
     TRY(rewrite_all(&g, replace_group));
     TRY(rewrite_all(&g, replace_aggregate));
     struct plan *p = group_node(&g);

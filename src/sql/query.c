@@ -13,7 +13,7 @@ struct plan *sql_project(const struct sql *s, struct plan *input, struct expr **
     p->exprs = exprs;
     p->where = input->where;
     for (uint32_t i = 0; i < count; i++) {
-        p->columns[i] = (struct plan_column){ .name = names[i], .type = exprs[i]->type };
+        p->columns[i] = (struct plan_column){.name = names[i], .type = exprs[i]->type};
     }
     return p;
 }
@@ -100,15 +100,14 @@ static enum status with_clause(struct sql *s, const PgQuery__WithClause *node)
     return STATUS_OK;
 }
 
-static enum status limit_value(struct sql *s, const PgQuery__Node *node, const char *clause, bool *has,
-                               uint64_t *out)
+static enum status limit_value(struct sql *s, const PgQuery__Node *node, const char *clause, bool *has, uint64_t *out)
 {
     *has = false;
     *out = 0;
     if (node == NULL) {
         return STATUS_OK;
     }
-    struct sql_scope scope = { .s = s, .clause = clause };
+    struct sql_scope scope = {.s = s, .clause = clause};
     struct type bigint = type_make(TYPE_INT8);
     struct expr *e = NULL;
     TRY(sql_expression(&scope, node, &e));
@@ -155,9 +154,8 @@ enum status sql_limit(struct sql *s, const PgQuery__SelectStmt *node, struct sql
     return STATUS_OK;
 }
 
-static enum status name_matches(struct sql *s, const PgQuery__Node *node, const char *clause,
-                                struct expr *const *exprs, const char *const *names, uint32_t count, bool *found,
-                                uint32_t *out)
+static enum status name_matches(struct sql *s, const PgQuery__Node *node, const char *clause, struct expr *const *exprs,
+                                const char *const *names, uint32_t count, bool *found, uint32_t *out)
 {
     const char *name = sql_string(node->column_ref->fields[0]);
     for (uint32_t i = 0; i < count; i++) {
@@ -210,7 +208,7 @@ static enum status output_order(struct sql *s, const PgQuery__SelectStmt *node, 
     q->order = arena_zalloc(s->arena, sizeof *q->order * (node->n_sort_clause + 1));
     for (size_t i = 0; i < node->n_sort_clause; i++) {
         const PgQuery__SortBy *sort = node->sort_clause[i]->sort_by;
-        struct sql_sort direction = { 0 };
+        struct sql_sort direction = {0};
         bool found = false;
         uint32_t column = 0;
         TRY(sql_sort_direction(s, sort, &direction));
@@ -221,9 +219,8 @@ static enum status output_order(struct sql *s, const PgQuery__SelectStmt *node, 
                             "not expressions or functions");
         }
         TRY(sql_check_order(s, &q->plan->columns[column].type, sql_location(sort->node)));
-        q->order[q->order_count++] = (struct plan_order){ .column = column,
-                                                          .desc = direction.desc,
-                                                          .nulls_first = direction.nulls_first };
+        q->order[q->order_count++] =
+            (struct plan_order){.column = column, .desc = direction.desc, .nulls_first = direction.nulls_first};
     }
     return STATUS_OK;
 }
@@ -247,7 +244,7 @@ static struct expr *arm_expr(const struct sql *s, const struct plan *plan, uint3
 /* Left to right, two at a time, as PostgreSQL resolves a chain; a later arm may widen the earlier ones. */
 static enum status unify_arm(struct sql *s, const char *what, struct arm *arms, uint32_t idx, uint32_t column)
 {
-    struct expr *pair[2] = { arms[0].exprs[column], arms[idx].exprs[column] };
+    struct expr *pair[2] = {arms[0].exprs[column], arms[idx].exprs[column]};
     struct type type;
     TRY(sql_at(s, arms[idx].location, expr_unify(s->arena, what, pair, 2, &type, s->err)));
     arms[idx].exprs[column] = pair[1];
@@ -298,7 +295,7 @@ static bool continues_chain(const PgQuery__SelectStmt *node, bool all)
 static enum status chain_arms(struct sql *s, const PgQuery__SelectStmt *node, struct sql_list *out)
 {
     bool all = node->all != 0;
-    struct sql_list backwards = { 0 };
+    struct sql_list backwards = {0};
     union {
         const PgQuery__SelectStmt *in;
         void *item;
@@ -349,7 +346,7 @@ static enum status set_operation(struct sql *s, const PgQuery__SelectStmt *node,
         return sql_refuse(s, select_location(node->rarg),
                           node->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT ? "EXCEPT" : "INTERSECT");
     }
-    struct sql_list nodes = { 0 };
+    struct sql_list nodes = {0};
     TRY(chain_arms(s, node, &nodes));
     struct arm *arms = arena_zalloc(s->arena, sizeof *arms * nodes.count);
     uint32_t width = 0;
@@ -369,7 +366,7 @@ static enum status set_operation(struct sql *s, const PgQuery__SelectStmt *node,
         }
     }
     TRY(unify_arms(s, "UNION", arms, nodes.count, width));
-    *out = (struct sql_query){ .plan = union_plan(s, arms, nodes.count, width), .visible = width };
+    *out = (struct sql_query){.plan = union_plan(s, arms, nodes.count, width), .visible = width};
     return node->all ? STATUS_OK : distinct_plan(s, out->plan, arms[0].location, &out->plan);
 }
 
@@ -380,7 +377,7 @@ static enum status values(struct sql *s, const PgQuery__SelectStmt *node, struct
         return sql_fail(s, STATUS_UNSUPPORTED, select_location(node), "VALUES of more than %d rows", SQL_ARMS_MAX);
     }
     struct arm *arms = arena_zalloc(s->arena, sizeof *arms * node->n_values_lists);
-    struct sql_scope scope = { .s = s, .clause = "VALUES" };
+    struct sql_scope scope = {.s = s, .clause = "VALUES"};
     for (size_t i = 0; i < node->n_values_lists; i++) {
         const PgQuery__List *row = node->values_lists[i]->list;
         arms[i].location = row->n_items > 0 ? sql_location(row->items[0]) : -1;
@@ -399,16 +396,15 @@ static enum status values(struct sql *s, const PgQuery__SelectStmt *node, struct
         names[c] = arena_printf(s->arena, "column%u", c + 1);
     }
     arms[0].plan = sql_project(s, arms[0].plan, arms[0].exprs, names, width);
+    arms[0].exprs = arena_zalloc(s->arena, sizeof(struct expr *) * (width + 1));
     for (uint32_t c = 0; c < width; c++) {
         arms[0].exprs[c] = expr_column(s->arena, c, arms[0].plan->columns[c].type);
     }
-    *out = (struct sql_query){ .plan = union_plan(s, arms, (uint32_t)node->n_values_lists, width),
-                               .visible = width };
+    *out = (struct sql_query){.plan = union_plan(s, arms, (uint32_t)node->n_values_lists, width), .visible = width};
     return STATUS_OK;
 }
 
-static enum status query_body(struct sql *s, const PgQuery__SelectStmt *node, bool keep_unknown,
-                              struct sql_query *out)
+static enum status query_body(struct sql *s, const PgQuery__SelectStmt *node, bool keep_unknown, struct sql_query *out)
 {
     if (node->n_locking_clause > 0) {
         return sql_refuse(s, select_location(node), "FOR UPDATE/SHARE");
@@ -430,7 +426,7 @@ static enum status query_body(struct sql *s, const PgQuery__SelectStmt *node, bo
 
 enum status sql_query(struct sql *s, const PgQuery__SelectStmt *node, bool keep_unknown, struct sql_query *out)
 {
-    *out = (struct sql_query){ 0 };
+    *out = (struct sql_query){0};
     if (s->query_depth >= SQL_QUERY_DEPTH_MAX) {
         return sql_fail(s, STATUS_UNSUPPORTED, select_location(node), "queries nested more than %d deep",
                         SQL_QUERY_DEPTH_MAX);

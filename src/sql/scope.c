@@ -41,20 +41,19 @@ static struct expr *use_of(struct sql *s, const struct expr *e, int32_t location
     return copy;
 }
 
-static enum status unknown_column(struct sql *s, const struct sql_from *from, const char *range_name,
-                                  const char *name, int32_t location)
+static enum status unknown_column(struct sql *s, const struct sql_from *from, const char *range_name, const char *name,
+                                  int32_t location)
 {
-    struct sql_nearest nearest = { 0 };
+    struct sql_nearest nearest = {0};
     for (uint32_t r = 0; r < from->range_count; r++) {
         const struct sql_range *range = &from->ranges[r];
         for (uint32_t c = 0; c < range->column_count; c++) {
             const char *candidate = range->columns[c].name;
-            sql_nearest_try(&nearest, name, candidate,
-                            arena_printf(s->arena, "%s.%s", range->alias, candidate));
+            sql_nearest_try(&nearest, name, candidate, arena_printf(s->arena, "%s.%s", range->alias, candidate));
         }
     }
-    const char *shown = range_name == NULL ? arena_printf(s->arena, "\"%s\"", name)
-                                           : arena_printf(s->arena, "%s.%s", range_name, name);
+    const char *shown =
+        range_name == NULL ? arena_printf(s->arena, "\"%s\"", name) : arena_printf(s->arena, "%s.%s", range_name, name);
     if (nearest.best != NULL) {
         return sql_fail(s, STATUS_INVALID, location,
                         "column %s does not exist: perhaps you meant to reference the column \"%s\"", shown,
@@ -63,9 +62,8 @@ static enum status unknown_column(struct sql *s, const struct sql_from *from, co
     return sql_fail(s, STATUS_INVALID, location, "column %s does not exist", shown);
 }
 
-static enum status find_in(struct sql *s, const struct sql_from *from, const struct sql_column *columns,
-                           uint32_t count, const char *range_name, const char *name, int32_t location,
-                           struct expr **out)
+static enum status find_in(struct sql *s, const struct sql_from *from, const struct sql_column *columns, uint32_t count,
+                           const char *range_name, const char *name, int32_t location, struct expr **out)
 {
     const struct expr *found = NULL;
     for (uint32_t i = 0; i < count; i++) {
@@ -88,7 +86,7 @@ static enum status find_range(struct sql *s, const struct sql_from *from, const 
                               int32_t location, const struct sql_range **out)
 {
     const struct sql_range *found = NULL;
-    struct sql_nearest nearest = { 0 };
+    struct sql_nearest nearest = {0};
     for (uint32_t r = 0; r < from->range_count; r++) {
         const struct sql_range *range = &from->ranges[r];
         bool schema_fits = schema == NULL || (range->schema != NULL && strcmp(range->schema, schema) == 0);
@@ -100,7 +98,7 @@ static enum status find_range(struct sql *s, const struct sql_from *from, const 
         }
         sql_nearest_try(&nearest, name, range->alias, range->alias);
         if (range->table != NULL && strcmp(range->table->name, name) == 0) {
-            nearest = (struct sql_nearest){ .best = range->alias };
+            nearest = (struct sql_nearest){.best = range->alias};
         }
     }
     if (found == NULL && nearest.best != NULL && strcmp(nearest.best, name) != 0) {

@@ -70,13 +70,13 @@ static const char *figure_name(const PgQuery__Node *node, int *strength)
 
 static struct sql_scope scope_of(struct sql_select_state *sel, const char *clause, bool aggregates, bool windows)
 {
-    return (struct sql_scope){ .s = sel->s,
-                               .from = &sel->from,
-                               .clause = clause,
-                               .aggregates = aggregates ? &sel->aggregates : NULL,
-                               .windows = windows ? &sel->windows : NULL,
-                               .named_windows = sel->node->window_clause,
-                               .named_window_count = sel->node->n_window_clause };
+    return (struct sql_scope){.s = sel->s,
+                              .from = &sel->from,
+                              .clause = clause,
+                              .aggregates = aggregates ? &sel->aggregates : NULL,
+                              .windows = windows ? &sel->windows : NULL,
+                              .named_windows = sel->node->window_clause,
+                              .named_window_count = sel->node->n_window_clause};
 }
 
 static enum status add_target(struct sql_select_state *sel, const char *name, struct expr *e, int32_t location)
@@ -86,7 +86,7 @@ static enum status add_target(struct sql_select_state *sel, const char *name, st
         return sql_fail(s, STATUS_UNSUPPORTED, location, "a SELECT can have at most %d columns", SQL_COLUMNS_MAX);
     }
     struct sql_target *target = arena_zalloc(s->arena, sizeof *target);
-    *target = (struct sql_target){ .name = arena_strdup(s->arena, name), .expr = e, .location = location };
+    *target = (struct sql_target){.name = arena_strdup(s->arena, name), .expr = e, .location = location};
     sql_list_add(s->arena, &sel->targets, target);
     return STATUS_OK;
 }
@@ -367,7 +367,7 @@ static enum status distinct_on(struct sql_select_state *sel, uint32_t *partition
     struct plan *p = plan_new(s->arena, PLAN_RANK, input->column_count + 1, 1);
     memcpy(p->columns, input->columns, sizeof *p->columns * input->column_count);
     p->columns[input->column_count] =
-        (struct plan_column){ .name = "row_number", .type = type_make(TYPE_INT8), .not_null = true };
+        (struct plan_column){.name = "row_number", .type = type_make(TYPE_INT8), .not_null = true};
     p->inputs[0] = input;
     p->where = input->where;
     p->partition_columns = partition;
@@ -408,9 +408,8 @@ static void output_order(const struct sql_select_state *sel, struct sql_query *o
             known = known || out->order[k].column == sort->target;
         }
         if (!known) {
-            out->order[out->order_count++] = (struct plan_order){ .column = sort->target,
-                                                                  .desc = sort->desc,
-                                                                  .nulls_first = sort->nulls_first };
+            out->order[out->order_count++] =
+                (struct plan_order){.column = sort->target, .desc = sort->desc, .nulls_first = sort->nulls_first};
         }
     }
 }
@@ -438,7 +437,7 @@ static enum status build(struct sql_select_state *sel, uint32_t *on, uint32_t on
 
 enum status sql_select(struct sql *s, const PgQuery__SelectStmt *node, bool keep_unknown, struct sql_query *out)
 {
-    struct sql_select_state sel = { .s = s, .node = node };
+    struct sql_select_state sel = {.s = s, .node = node};
     bool plain = node->n_distinct_clause == 0 && node->n_sort_clause == 0 && node->limit_count == NULL &&
                  node->limit_offset == NULL && node->n_group_clause == 0;
     TRY(sql_from_clause(s, node->from_clause, node->n_from_clause, &sel.from));

@@ -24,7 +24,7 @@ void sql_list_add(struct arena *a, struct sql_list *list, void *item)
 const char *sql_where(const struct sql *s, int32_t location)
 {
     if (location < 0 || (size_t)location > s->text_bytes) {
-        return s->file;
+        location = s->statement;
     }
     unsigned line = 1;
     unsigned column = 1;
@@ -60,8 +60,7 @@ enum status sql_at(struct sql *s, int32_t location, enum status st)
     return st == STATUS_OK ? STATUS_OK : error_prefix(s->err, "%s", sql_where(s, location));
 }
 
-/* The end of the comment, quoted text or single character at `at`; *blank tells whether it means nothing. */
-static int32_t skip_one(const struct sql *s, int32_t at, int32_t end, bool *blank)
+int32_t sql_skip_one(const struct sql *s, int32_t at, int32_t end, bool *blank)
 {
     const char *t = s->text;
     *blank = true;
@@ -98,7 +97,7 @@ int32_t sql_skip_blanks(const struct sql *s, int32_t location, int32_t end)
 {
     bool blank = true;
     while (location < end) {
-        int32_t next = skip_one(s, location, end, &blank);
+        int32_t next = sql_skip_one(s, location, end, &blank);
         if (!blank) {
             return location;
         }
@@ -107,7 +106,7 @@ int32_t sql_skip_blanks(const struct sql *s, int32_t location, int32_t end)
     return location;
 }
 
-static int32_t word_bytes(const struct sql *s, int32_t at, int32_t end)
+int32_t sql_word_bytes(const struct sql *s, int32_t at, int32_t end)
 {
     int32_t n = 0;
     while (at + n < end && (isalnum((unsigned char)s->text[at + n]) || s->text[at + n] == '_')) {
@@ -116,7 +115,7 @@ static int32_t word_bytes(const struct sql *s, int32_t at, int32_t end)
     return n;
 }
 
-static bool word_is(const struct sql *s, int32_t at, int32_t bytes, const char *word)
+bool sql_word_is(const struct sql *s, int32_t at, int32_t bytes, const char *word)
 {
     return (size_t)bytes == strlen(word) && strncasecmp(s->text + at, word, (size_t)bytes) == 0;
 }
@@ -124,7 +123,7 @@ static bool word_is(const struct sql *s, int32_t at, int32_t bytes, const char *
 /* The text without a trailing WITH [NO] DATA and blanks. */
 static int32_t query_end(const struct sql *s, int32_t begin, int32_t end)
 {
-    static const char *const tail[] = { "DATA", "NO", "WITH" };
+    static const char *const tail[] = {"DATA", "NO", "WITH"};
     int32_t cut = end;
     for (size_t i = 0; i < 3; i++) {
         while (cut > begin && isspace((unsigned char)s->text[cut - 1])) {
@@ -132,7 +131,7 @@ static int32_t query_end(const struct sql *s, int32_t begin, int32_t end)
         }
         end = i == 0 ? cut : end;
         int32_t bytes = (int32_t)strlen(tail[i]);
-        if (cut - bytes > begin && word_is(s, cut - bytes, bytes, tail[i]) &&
+        if (cut - bytes > begin && sql_word_is(s, cut - bytes, bytes, tail[i]) &&
             isspace((unsigned char)s->text[cut - bytes - 1])) {
             cut -= bytes;
         } else if (i != 1) {
@@ -149,9 +148,9 @@ const char *sql_query_text(const struct sql *s, int32_t begin, int32_t end)
 {
     int depth = 0;
     for (int32_t at = begin; at < end;) {
-        int32_t bytes = word_bytes(s, at, end);
+        int32_t bytes = sql_word_bytes(s, at, end);
         if (bytes > 0) {
-            if (depth == 0 && word_is(s, at, bytes, "AS")) {
+            if (depth == 0 && sql_word_is(s, at, bytes, "AS")) {
                 int32_t from = sql_skip_blanks(s, at + bytes, end);
                 int32_t to = query_end(s, from, end);
                 return arena_strndup(s->arena, s->text + from, (size_t)(to - from));
@@ -161,21 +160,32 @@ const char *sql_query_text(const struct sql *s, int32_t begin, int32_t end)
         }
         depth += s->text[at] == '(' ? 1 : s->text[at] == ')' ? -1 : 0;
         bool blank = false;
-        at = skip_one(s, at, end, &blank);
+        at = sql_skip_one(s, at, end, &blank);
     }
     return arena_strndup(s->arena, s->text + begin, (size_t)(end - begin));
+}
+
+static bool is_two_worded(const char *verb, size_t bytes)
+{
+    static const char *const verbs[] = {"CREATE", "ALTER", "DROP", "REFRESH"};
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (strlen(verbs[i]) == bytes && memcmp(verb, verbs[i], bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *sql_statement_name(const struct sql *s, int32_t begin, int32_t end)
 {
     char name[64];
     size_t bytes = 0;
-    for (int words = 0; words < 2; words++) {
+    for (int words = 0; words < 3; words++) {
         begin = sql_skip_blanks(s, begin, end);
-        int32_t word = word_bytes(s, begin, end);
-        bool second_counts = words == 0 || strncmp(name, "CREATE", 6) == 0 || strncmp(name, "ALTER", 5) == 0 ||
-                             strncmp(name, "DROP", 4) == 0 || strncmp(name, "REFRESH", 7) == 0;
-        if (word == 0 || !second_counts || bytes + (size_t)word + 2 > sizeof name) {
+        int32_t word = sql_word_bytes(s, begin, end);
+        bool third_counts = words == 2 && bytes > 12 && strncmp(name + bytes - 12, "MATERIALIZED", 12) == 0;
+        bool counts = words == 0 || third_counts || (words == 1 && is_two_worded(name, bytes));
+        if (word == 0 || !counts || bytes + (size_t)word + 2 > sizeof name) {
             break;
         }
         if (words > 0) {
@@ -201,6 +211,45 @@ static int32_t function_location(const PgQuery__FuncCall *call)
     return infix ? smaller(call->location, sql_location(call->args[1])) : call->location;
 }
 
+/* Of nodes whose first character is their first child's. */
+static int32_t spanning_location(const PgQuery__Node *node)
+{
+    switch ((int)node->node_case) {
+    case PG_QUERY__NODE__NODE_A_EXPR:
+        return smaller(sql_location(node->a_expr->lexpr), node->a_expr->location);
+    case PG_QUERY__NODE__NODE_FUNC_CALL:
+        return function_location(node->func_call);
+    case PG_QUERY__NODE__NODE_TYPE_CAST: {
+        int32_t at = smaller(sql_location(node->type_cast->arg), node->type_cast->location);
+        return smaller(at, node->type_cast->type_name != NULL ? node->type_cast->type_name->location : -1);
+    }
+    case PG_QUERY__NODE__NODE_BOOL_EXPR:
+        return node->bool_expr->n_args > 0 ? smaller(sql_location(node->bool_expr->args[0]), node->bool_expr->location)
+                                           : node->bool_expr->location;
+    case PG_QUERY__NODE__NODE_SUB_LINK:
+        return smaller(sql_location(node->sub_link->testexpr), node->sub_link->location);
+    case PG_QUERY__NODE__NODE_NULL_TEST:
+        return smaller(sql_location(node->null_test->arg), node->null_test->location);
+    case PG_QUERY__NODE__NODE_BOOLEAN_TEST:
+        return smaller(sql_location(node->boolean_test->arg), node->boolean_test->location);
+    case PG_QUERY__NODE__NODE_A_INDIRECTION:
+        return sql_location(node->a_indirection->arg);
+    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
+        return smaller(sql_location(node->collate_clause->arg), node->collate_clause->location);
+    case PG_QUERY__NODE__NODE_SORT_BY:
+        return sql_location(node->sort_by->node);
+    case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
+        if (node->range_function->n_functions > 0 &&
+            node->range_function->functions[0]->node_case == PG_QUERY__NODE__NODE_LIST &&
+            node->range_function->functions[0]->list->n_items > 0) {
+            return sql_location(node->range_function->functions[0]->list->items[0]);
+        }
+        return -1;
+    default:
+        return -1;
+    }
+}
+
 int32_t sql_location(const PgQuery__Node *node)
 {
     if (node == NULL) {
@@ -211,40 +260,18 @@ int32_t sql_location(const PgQuery__Node *node)
         return node->column_ref->location;
     case PG_QUERY__NODE__NODE_A_CONST:
         return node->a_const->location;
-    case PG_QUERY__NODE__NODE_A_EXPR:
-        return smaller(sql_location(node->a_expr->lexpr), node->a_expr->location);
-    case PG_QUERY__NODE__NODE_FUNC_CALL:
-        return function_location(node->func_call);
-    case PG_QUERY__NODE__NODE_TYPE_CAST: {
-        int32_t at = smaller(sql_location(node->type_cast->arg), node->type_cast->location);
-        return smaller(at, node->type_cast->type_name != NULL ? node->type_cast->type_name->location : -1);
-    }
-    case PG_QUERY__NODE__NODE_BOOL_EXPR:
-        return node->bool_expr->n_args > 0
-                   ? smaller(sql_location(node->bool_expr->args[0]), node->bool_expr->location)
-                   : node->bool_expr->location;
-    case PG_QUERY__NODE__NODE_SUB_LINK:
-        return smaller(sql_location(node->sub_link->testexpr), node->sub_link->location);
     case PG_QUERY__NODE__NODE_CASE_EXPR:
         return node->case_expr->location;
     case PG_QUERY__NODE__NODE_COALESCE_EXPR:
         return node->coalesce_expr->location;
     case PG_QUERY__NODE__NODE_MIN_MAX_EXPR:
         return node->min_max_expr->location;
-    case PG_QUERY__NODE__NODE_NULL_TEST:
-        return smaller(sql_location(node->null_test->arg), node->null_test->location);
-    case PG_QUERY__NODE__NODE_BOOLEAN_TEST:
-        return smaller(sql_location(node->boolean_test->arg), node->boolean_test->location);
     case PG_QUERY__NODE__NODE_SQLVALUE_FUNCTION:
         return node->sqlvalue_function->location;
     case PG_QUERY__NODE__NODE_ROW_EXPR:
         return node->row_expr->location;
     case PG_QUERY__NODE__NODE_A_ARRAY_EXPR:
         return node->a_array_expr->location;
-    case PG_QUERY__NODE__NODE_A_INDIRECTION:
-        return sql_location(node->a_indirection->arg);
-    case PG_QUERY__NODE__NODE_COLLATE_CLAUSE:
-        return smaller(sql_location(node->collate_clause->arg), node->collate_clause->location);
     case PG_QUERY__NODE__NODE_PARAM_REF:
         return node->param_ref->location;
     case PG_QUERY__NODE__NODE_GROUPING_SET:
@@ -255,24 +282,16 @@ int32_t sql_location(const PgQuery__Node *node)
         return node->named_arg_expr->location;
     case PG_QUERY__NODE__NODE_RES_TARGET:
         return node->res_target->location;
-    case PG_QUERY__NODE__NODE_SORT_BY:
-        return sql_location(node->sort_by->node);
     case PG_QUERY__NODE__NODE_RANGE_VAR:
         return node->range_var->location;
     case PG_QUERY__NODE__NODE_XML_EXPR:
         return node->xml_expr->location;
     case PG_QUERY__NODE__NODE_SET_TO_DEFAULT:
         return node->set_to_default->location;
-    case PG_QUERY__NODE__NODE_RANGE_FUNCTION:
-        if (node->range_function->n_functions > 0 && node->range_function->functions[0]->node_case ==
-            PG_QUERY__NODE__NODE_LIST && node->range_function->functions[0]->list->n_items > 0) {
-            return sql_location(node->range_function->functions[0]->list->items[0]);
-        }
-        return -1;
     case PG_QUERY__NODE__NODE_RANGE_TABLE_SAMPLE:
         return node->range_table_sample->location;
     default:
-        return -1;
+        return spanning_location(node);
     }
 }
 

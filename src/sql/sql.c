@@ -68,7 +68,7 @@ static enum status view_query(struct sql *s, const struct view_definition *def, 
         return sql_refuse(s, location, "a view that is no SELECT");
     }
     s->ctes = NULL;
-    s->ctes_made = (struct sql_list){ 0 };
+    s->ctes_made = (struct sql_list){0};
     TRY(sql_query(s, def->query->select_stmt, false, &query));
     if (def->column_count > query.visible) {
         return sql_fail(s, STATUS_INVALID, location, "CREATE VIEW specifies more column names than columns");
@@ -113,17 +113,16 @@ static enum status plain_view(struct sql *s, const PgQuery__ViewStmt *stmt, int3
     if (stmt->n_options > 0 || checked) {
         return sql_refuse(s, stmt->view->location, checked ? "WITH CHECK OPTION" : "WITH (...) on a view");
     }
-    struct view_definition def = { .name = stmt->view,
-                                   .columns = stmt->aliases,
-                                   .column_count = stmt->n_aliases,
-                                   .query = stmt->query,
-                                   .begin = begin,
-                                   .end = end };
+    struct view_definition def = {.name = stmt->view,
+                                  .columns = stmt->aliases,
+                                  .column_count = stmt->n_aliases,
+                                  .query = stmt->query,
+                                  .begin = begin,
+                                  .end = end};
     return create_view(s, &def);
 }
 
-static enum status materialized_view(struct sql *s, const PgQuery__CreateTableAsStmt *stmt, int32_t begin,
-                                     int32_t end)
+static enum status materialized_view(struct sql *s, const PgQuery__CreateTableAsStmt *stmt, int32_t begin, int32_t end)
 {
     if (stmt->objtype != PG_QUERY__OBJECT_TYPE__OBJECT_MATVIEW) {
         return sql_refuse(s, stmt->into->rel->location, "CREATE TABLE ... AS");
@@ -131,14 +130,14 @@ static enum status materialized_view(struct sql *s, const PgQuery__CreateTableAs
     if (stmt->into->n_options > 0) {
         return sql_refuse(s, stmt->into->rel->location, "WITH (...) on a view");
     }
-    struct view_definition def = { .name = stmt->into->rel,
-                                   .columns = stmt->into->col_names,
-                                   .column_count = stmt->into->n_col_names,
-                                   .query = stmt->query,
-                                   .materialized = true,
-                                   .if_not_exists = stmt->if_not_exists != 0,
-                                   .begin = begin,
-                                   .end = end };
+    struct view_definition def = {.name = stmt->into->rel,
+                                  .columns = stmt->into->col_names,
+                                  .column_count = stmt->into->n_col_names,
+                                  .query = stmt->query,
+                                  .materialized = true,
+                                  .if_not_exists = stmt->if_not_exists != 0,
+                                  .begin = begin,
+                                  .end = end};
     return create_view(s, &def);
 }
 
@@ -147,6 +146,7 @@ static enum status statement(struct sql *s, const PgQuery__RawStmt *raw)
     int32_t end = raw->stmt_len > 0 ? raw->stmt_location + raw->stmt_len : (int32_t)s->text_bytes;
     int32_t begin = sql_skip_blanks(s, raw->stmt_location, end);
     const PgQuery__Node *node = raw->stmt;
+    s->statement = begin;
     switch ((int)node->node_case) {
     case PG_QUERY__NODE__NODE_CREATE_SCHEMA_STMT:
         return node->create_schema_stmt->n_schema_elts > 0 ? sql_refuse(s, begin, "CREATE SCHEMA with its contents")
@@ -179,8 +179,7 @@ static int32_t byte_offset(const struct sql *s, int character)
 
 static enum status statements(struct sql *s, const PgQueryProtobuf *tree)
 {
-    PgQuery__ParseResult *result =
-        pg_query__parse_result__unpack(NULL, tree->len, (const uint8_t *)tree->data);
+    PgQuery__ParseResult *result = pg_query__parse_result__unpack(NULL, tree->len, (const uint8_t *)tree->data);
     if (result == NULL) {
         return sql_fail(s, STATUS_UNSUPPORTED, -1, "the parse tree is nested too deep");
     }
@@ -195,21 +194,22 @@ static enum status statements(struct sql *s, const PgQueryProtobuf *tree)
 /* `text` is valid UTF-8 without NUL and ends in NUL. */
 static enum status load(struct catalog *c, const char *name, const char *text, size_t text_bytes, struct error *err)
 {
-    struct sql s = { .catalog = c,
-                     .arena = &c->arena,
-                     .err = err,
-                     .file = arena_strdup(&c->arena, name),
-                     .text = text,
-                     .text_bytes = text_bytes };
+    struct sql s = {.catalog = c,
+                    .arena = &c->arena,
+                    .err = err,
+                    .file = arena_strdup(&c->arena, name),
+                    .text = text,
+                    .text_bytes = text_bytes};
     if (text_bytes > INT32_MAX / 2) {
         return sql_fail(&s, STATUS_INVALID, -1, "the file is larger than 1 GiB");
     }
     if (!bytes_is_utf8(bytes_of(text, text_bytes)) || memchr(text, 0, text_bytes) != NULL) {
         return sql_fail(&s, STATUS_INVALID, -1, "the file is not text in UTF-8");
     }
+    TRY(sql_check_depth(&s));
     PgQueryProtobufParseResult parsed = pg_query_parse_protobuf(text);
-    enum status st = parsed.error != NULL ? sql_fail(&s, STATUS_INVALID, byte_offset(&s, parsed.error->cursorpos),
-                                                     "%s", parsed.error->message)
+    enum status st = parsed.error != NULL ? sql_fail(&s, STATUS_INVALID, byte_offset(&s, parsed.error->cursorpos), "%s",
+                                                     parsed.error->message)
                                           : statements(&s, &parsed.parse_tree);
     pg_query_free_protobuf_parse_result(parsed);
     return st;
@@ -217,7 +217,7 @@ static enum status load(struct catalog *c, const char *name, const char *text, s
 
 enum status sql_load_text(struct catalog *out, const char *name, const char *text, struct error *err)
 {
-    *out = (struct catalog){ 0 };
+    *out = (struct catalog){0};
     enum status st = load(out, name, text, strlen(text), err);
     if (st != STATUS_OK) {
         catalog_release(out);
@@ -227,7 +227,7 @@ enum status sql_load_text(struct catalog *out, const char *name, const char *tex
 
 enum status sql_load(struct catalog *out, const char *const *paths, uint32_t path_count, struct error *err)
 {
-    *out = (struct catalog){ 0 };
+    *out = (struct catalog){0};
     enum status st = STATUS_OK;
     for (uint32_t i = 0; i < path_count && st == STATUS_OK; i++) {
         char *text = NULL;
@@ -247,5 +247,5 @@ enum status sql_load(struct catalog *out, const char *const *paths, uint32_t pat
 void catalog_release(struct catalog *c)
 {
     arena_release(&c->arena);
-    *c = (struct catalog){ 0 };
+    *c = (struct catalog){0};
 }

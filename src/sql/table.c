@@ -10,16 +10,62 @@ enum { INTERVAL_FULL_RANGE = 0x7fff }; /* PostgreSQL's mark for "no fields named
 static bool is_core_type(const char *name)
 {
     static const char *const names[] = {
-        "aclitem",      "bit",         "box",          "char",         "cid",            "cidr",
-        "circle",       "datemultirange", "daterange", "gtsvector",    "inet",           "int2vector",
-        "int4multirange", "int4range", "int8multirange", "int8range",  "jsonpath",       "line",
-        "lseg",         "macaddr",     "macaddr8",     "money",        "name",           "nummultirange",
-        "numrange",     "oid",         "oidvector",    "path",         "pg_lsn",         "pg_snapshot",
-        "point",        "polygon",     "regclass",     "regcollation", "regconfig",      "regdictionary",
-        "regnamespace", "regoper",     "regoperator",  "regproc",      "regprocedure",   "regrole",
-        "regtype",      "tid",         "timetz",       "tsmultirange", "tsquery",        "tsrange",
-        "tstzmultirange", "tstzrange", "tsvector",     "txid_snapshot", "varbit",        "xid",
-        "xid8",         "xml",
+        "aclitem",
+        "bit",
+        "box",
+        "char",
+        "cid",
+        "cidr",
+        "circle",
+        "datemultirange",
+        "daterange",
+        "gtsvector",
+        "inet",
+        "int2vector",
+        "int4multirange",
+        "int4range",
+        "int8multirange",
+        "int8range",
+        "jsonpath",
+        "line",
+        "lseg",
+        "macaddr",
+        "macaddr8",
+        "money",
+        "name",
+        "nummultirange",
+        "numrange",
+        "oid",
+        "oidvector",
+        "path",
+        "pg_lsn",
+        "pg_snapshot",
+        "point",
+        "polygon",
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+        "tid",
+        "timetz",
+        "tsmultirange",
+        "tsquery",
+        "tsrange",
+        "tstzmultirange",
+        "tstzrange",
+        "tsvector",
+        "txid_snapshot",
+        "varbit",
+        "xid",
+        "xid8",
+        "xml",
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(names[i], name) == 0) {
@@ -36,7 +82,7 @@ static const char *last_name(const PgQuery__TypeName *name)
 
 static enum status modifiers(struct sql *s, const PgQuery__TypeName *name, struct type_modifiers *out)
 {
-    *out = (struct type_modifiers){ .count = 0 };
+    *out = (struct type_modifiers){.count = 0};
     bool is_interval = strcmp(last_name(name), "interval") == 0;
     for (size_t i = 0; i < name->n_typmods; i++) {
         const PgQuery__Node *node = name->typmods[i];
@@ -81,7 +127,7 @@ enum status sql_type(struct sql *s, const PgQuery__TypeName *name, struct type *
     TRY(modifiers(s, name, &mods));
     struct type known;
     struct error ignored;
-    if (foreign || (!core && type_from_name(text, (struct type_modifiers){ .count = 0 }, false, false, &known,
+    if (foreign || (!core && type_from_name(text, (struct type_modifiers){.count = 0}, false, false, &known,
                                             &ignored) != STATUS_OK)) {
         return no_such_type(s, name);
     }
@@ -135,8 +181,8 @@ static enum status set_primary_key(struct table_state *t, const char *const *nam
         TRY(find_key_column(t, names[i], location, &column));
         for (uint32_t k = 0; k < table->key_count; k++) {
             if (table->key_columns[k] == column) {
-                return sql_fail(t->s, STATUS_INVALID, location,
-                                "column \"%s\" appears twice in primary key constraint", names[i]);
+                return sql_fail(t->s, STATUS_INVALID, location, "column \"%s\" appears twice in primary key constraint",
+                                names[i]);
             }
         }
         if (!type_is_comparable(table->columns[column].type.kind)) {
@@ -170,8 +216,8 @@ static enum status column_constraint(struct table_state *t, const PgQuery__Const
 static enum status column_type(struct table_state *t, const PgQuery__ColumnDef *def, struct catalog_column *column)
 {
     static const char *const serials[][2] = {
-        { "bigserial", "int8" },  { "serial8", "int8" },  { "serial", "int4" },
-        { "serial4", "int4" },    { "smallserial", "int2" }, { "serial2", "int2" },
+        {"bigserial", "int8"}, {"serial8", "int8"},     {"serial", "int4"},
+        {"serial4", "int4"},   {"smallserial", "int2"}, {"serial2", "int2"},
     };
     if (def->type_name == NULL) {
         return sql_refuse(t->s, def->location, "a column without a type");
@@ -181,7 +227,7 @@ static enum status column_type(struct table_state *t, const PgQuery__ColumnDef *
         if (strcmp(serials[i][0], name) == 0 && def->type_name->n_array_bounds == 0) {
             column->not_null = true;
             return sql_at(t->s, def->type_name->location,
-                          type_from_name(serials[i][1], (struct type_modifiers){ .count = 0 }, false, false,
+                          type_from_name(serials[i][1], (struct type_modifiers){.count = 0}, false, false,
                                          &column->type, t->s->err));
         }
     }
@@ -270,8 +316,7 @@ static enum status table_elements(struct table_state *t, const PgQuery__CreateSt
             TRY(add_column(t, node->column_def));
         } else if (node->node_case != PG_QUERY__NODE__NODE_CONSTRAINT) {
             return sql_refuse(t->s, stmt->relation->location,
-                              node->node_case == PG_QUERY__NODE__NODE_TABLE_LIKE_CLAUSE ? "LIKE"
-                                                                                        : sql_node_name(node));
+                              node->node_case == PG_QUERY__NODE__NODE_TABLE_LIKE_CLAUSE ? "LIKE" : sql_node_name(node));
         }
     }
     for (size_t i = 0; i < count; i++) {
@@ -286,7 +331,7 @@ enum status sql_create_table(struct sql *s, const PgQuery__CreateStmt *stmt)
 {
     struct catalog *c = s->catalog;
     struct catalog_table *table = arena_zalloc(s->arena, sizeof *table);
-    struct table_state t = { .s = s, .table = table, .location = stmt->relation->location };
+    struct table_state t = {.s = s, .table = table, .location = stmt->relation->location};
     TRY(sql_target_name(s, stmt->relation, &table->schema, &table->where));
     table->name = arena_strdup(s->arena, stmt->relation->relname);
     const struct catalog_table *old = catalog_find_table(c, table->schema, table->name);

@@ -36,7 +36,7 @@ struct extension {
 
 static struct extension extension_of(struct sql *s, struct plan *input, uint32_t more)
 {
-    struct extension x = { .s = s, .input = input, .count = input->column_count };
+    struct extension x = {.s = s, .input = input, .count = input->column_count};
     x.exprs = arena_zalloc(s->arena, sizeof(struct expr *) * (x.count + more + 1));
     x.names = arena_zalloc(s->arena, sizeof(char *) * (x.count + more + 1));
     for (uint32_t i = 0; i < x.count; i++) {
@@ -68,13 +68,12 @@ static struct plan *rank_node(struct sql_select_state *sel, const struct sql_win
         partition[i] = extension_column(&x, window->partition[i]);
     }
     for (uint32_t i = 0; i < window->order_count; i++) {
-        order[i] = (struct plan_order){ .column = extension_column(&x, window->order[i].expr),
-                                        .desc = window->order[i].desc,
-                                        .nulls_first = window->order[i].nulls_first };
+        order[i] = (struct plan_order){.column = extension_column(&x, window->order[i].expr),
+                                       .desc = window->order[i].desc,
+                                       .nulls_first = window->order[i].nulls_first};
     }
-    struct plan *input = x.count == sel->plan->column_count
-                             ? sel->plan
-                             : sql_project(s, sel->plan, x.exprs, x.names, x.count);
+    struct plan *input =
+        x.count == sel->plan->column_count ? sel->plan : sql_project(s, sel->plan, x.exprs, x.names, x.count);
     struct plan *p = plan_new(s->arena, PLAN_RANK, input->column_count + sel->windows.count, 1);
     memcpy(p->columns, input->columns, sizeof *p->columns * input->column_count);
     p->column_count = input->column_count;
@@ -91,7 +90,7 @@ static struct plan *rank_node(struct sql_select_state *sel, const struct sql_win
 /* The node's column for this function, added where it is not there yet. */
 static uint32_t rank_column(struct plan *p, enum plan_rank_kind kind)
 {
-    static const char *const names[] = { "row_number", "rank", "dense_rank" };
+    static const char *const names[] = {"row_number", "rank", "dense_rank"};
     uint32_t width = p->inputs[0]->column_count;
     for (uint32_t i = 0; i < p->rank_count; i++) {
         if (p->ranks[i] == kind) {
@@ -99,7 +98,7 @@ static uint32_t rank_column(struct plan *p, enum plan_rank_kind kind)
         }
     }
     p->columns[p->column_count++] =
-        (struct plan_column){ .name = names[kind], .type = type_make(TYPE_INT8), .not_null = true };
+        (struct plan_column){.name = names[kind], .type = type_make(TYPE_INT8), .not_null = true};
     p->ranks[p->rank_count++] = kind;
     return width + p->rank_count - 1;
 }
@@ -131,7 +130,7 @@ enum status sql_windows(struct sql_select_state *sel)
         }
         sel->plan = p;
     }
-    struct sql_rewriter r = { .arena = sel->s->arena, .replace = replace_window, .context = sel };
+    struct sql_rewriter r = {.arena = sel->s->arena, .replace = replace_window, .context = sel};
     for (uint32_t i = 0; i < sel->targets.count && sel->windows.count > 0; i++) {
         struct sql_target *target = sel->targets.items[i];
         target->expr = sql_rewrite(&r, target->expr);
