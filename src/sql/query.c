@@ -242,12 +242,18 @@ static struct expr *arm_expr(const struct sql *s, const struct plan *plan, uint3
 }
 
 /* Left to right, two at a time, as PostgreSQL resolves a chain; a later arm may widen the earlier ones. */
-static enum status unify_arm(struct sql *s, const char *what, struct arm *arms, uint32_t idx, uint32_t column)
+static enum status unify_arm(struct sql *s, const char *what, struct arm *arms, uint32_t idx, uint32_t column,
+                             struct type *common)
 {
     struct expr *pair[2] = {arms[0].exprs[column], arms[idx].exprs[column]};
     struct type type;
     TRY(sql_at(s, arms[idx].location, expr_unify(s->arena, what, pair, 2, &type, s->err)));
     arms[idx].exprs[column] = pair[1];
+    /* A modifier lost on the way does not come back. */
+    if (idx > 1 && common->kind == type.kind && common->typmod == -1) {
+        type.typmod = -1;
+    }
+    *common = type;
     for (uint32_t i = 0; i < idx; i++) {
         TRY(sql_at(s, arms[i].location,
                    expr_cast(s->arena, arms[i].exprs[column], &type, CAST_IMPLICIT, &arms[i].exprs[column], s->err)));
@@ -255,7 +261,8 @@ static enum status unify_arm(struct sql *s, const char *what, struct arm *arms, 
     return STATUS_OK;
 }
 
-static struct plan *union_plan(const struct sql *s, struct arm *arms, uint32_t count, uint32_t width)
+static struct plan *union_plan(const struct sql *s, struct arm *arms, uint32_t count, const struct type *types,
+                               uint32_t width)
 {
     const char **names = arena_zalloc(s->arena, sizeof(char *) * (width + 1));
     for (uint32_t c = 0; c < width; c++) {
@@ -264,23 +271,33 @@ static struct plan *union_plan(const struct sql *s, struct arm *arms, uint32_t c
     struct plan *p = plan_new(s->arena, PLAN_UNION_ALL, width, count);
     for (uint32_t i = 0; i < count; i++) {
         p->inputs[i] = sql_project(s, arms[i].plan, arms[i].exprs, names, width);
+        for (uint32_t c = 0; c < width; c++) {
+            p->inputs[i]->columns[c].type = types[c]; /* the expressions' own may have a modifier */
+        }
     }
     memcpy(p->columns, p->inputs[0]->columns, sizeof *p->columns * width);
     p->where = sql_where(s, arms[0].location);
     return count == 1 ? p->inputs[0] : p;
 }
 
-static enum status unify_arms(struct sql *s, const char *what, struct arm *arms, uint32_t count, uint32_t width)
+static enum status unify_arms(struct sql *s, const char *what, struct arm *arms, uint32_t count, struct type *types,
+                              uint32_t width)
 {
+    for (uint32_t c = 0; c < width; c++) {
+        types[c] = arms[0].exprs[c]->type;
+    }
     for (uint32_t i = 1; i < count; i++) {
         for (uint32_t c = 0; c < width; c++) {
-            TRY(unify_arm(s, what, arms, i, c));
+            TRY(unify_arm(s, what, arms, i, c, &types[c]));
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t c = 0; c < width; c++) {
             TRY(sql_resolve_unknown(s, &arms[i].exprs[c]));
         }
+    }
+    for (uint32_t c = 0; c < width; c++) {
+        types[c] = types[c].kind == TYPE_UNKNOWN ? arms[0].exprs[c]->type : types[c];
     }
     return STATUS_OK;
 }
@@ -365,8 +382,9 @@ static enum status set_operation(struct sql *s, const PgQuery__SelectStmt *node,
             arms[i].exprs[c] = arm_expr(s, arms[i].plan, c);
         }
     }
-    TRY(unify_arms(s, "UNION", arms, nodes.count, width));
-    *out = (struct sql_query){.plan = union_plan(s, arms, nodes.count, width), .visible = width};
+    struct type *types = arena_zalloc(s->arena, sizeof *types * (width + 1));
+    TRY(unify_arms(s, "UNION", arms, nodes.count, types, width));
+    *out = (struct sql_query){.plan = union_plan(s, arms, nodes.count, types, width), .visible = width};
     return node->all ? STATUS_OK : distinct_plan(s, out->plan, arms[0].location, &out->plan);
 }
 
@@ -390,7 +408,8 @@ static enum status values(struct sql *s, const PgQuery__SelectStmt *node, struct
             TRY(sql_expression(&scope, row->items[c], &arms[i].exprs[c]));
         }
     }
-    TRY(unify_arms(s, "VALUES", arms, (uint32_t)node->n_values_lists, width));
+    struct type *types = arena_zalloc(s->arena, sizeof *types * (width + 1));
+    TRY(unify_arms(s, "VALUES", arms, (uint32_t)node->n_values_lists, types, width));
     const char **names = arena_zalloc(s->arena, sizeof(char *) * (width + 1));
     for (uint32_t c = 0; c < width; c++) {
         names[c] = arena_printf(s->arena, "column%u", c + 1);
@@ -400,7 +419,8 @@ static enum status values(struct sql *s, const PgQuery__SelectStmt *node, struct
     for (uint32_t c = 0; c < width; c++) {
         arms[0].exprs[c] = expr_column(s->arena, c, arms[0].plan->columns[c].type);
     }
-    *out = (struct sql_query){.plan = union_plan(s, arms, (uint32_t)node->n_values_lists, width), .visible = width};
+    *out =
+        (struct sql_query){.plan = union_plan(s, arms, (uint32_t)node->n_values_lists, types, width), .visible = width};
     return STATUS_OK;
 }
 
