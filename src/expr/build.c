@@ -163,8 +163,7 @@ static enum status refuse_call(struct arena *a, const char *name, struct expr **
         return error_set(err, STATUS_UNSUPPORTED, 0, "function age() of one argument is not supported in a view: %s",
                          function_refusal("now"));
     }
-    if (arg_count == 0 || function_next(FUNCTION_CALL, name, FUNCTION_NONE) == FUNCTION_NONE ||
-        has_opaque(args, arg_count)) {
+    if (function_next(FUNCTION_CALL, name, FUNCTION_NONE) == FUNCTION_NONE || has_opaque(args, arg_count)) {
         return error_set(err, STATUS_UNSUPPORTED, 0, "function %s is not supported",
                          signature(a, name, args, arg_count));
     }

@@ -181,13 +181,10 @@ static enum status any_to_text(const struct datum *x, struct datum *out, const s
     return STATUS_OK;
 }
 
+/* PostgreSQL's casts through text take char(n) with its blanks. */
 static enum status text_to_any(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    struct datum text = x[0];
-    if (e->arg_types[0].kind == TYPE_BPCHAR) {
-        TRY(bpchar_to_text(x, &text, e));
-    }
-    return datum_parse(e->type, datum_as_bytes(&text), e->a, out, e->err);
+    return datum_parse(e->type, datum_as_bytes(x), e->a, out, e->err);
 }
 
 static enum status modify(const struct datum *x, struct datum *out, const struct eval *e)

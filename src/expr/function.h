@@ -23,7 +23,8 @@ struct eval {
     const struct type *type;
     const struct type *arg_types;
     uint32_t arg_count;
-    int64_t *memo; /* where a constant first argument's meaning may be kept between rows, 0 at first; NULL where it is no constant */
+    int64_t *memo; /* where a constant first argument's meaning may be kept between rows, 0 at first; NULL where it is
+                      no constant */
 };
 /* Evaluates over `x`; no argument is NULL unless the row says FUNCTION_NULLS. `out` comes zeroed. @thread owner of the
  * eval */

@@ -40,6 +40,9 @@ const char *resolve_type_name(struct arena *a, const struct type *type)
     if (type->kind == TYPE_UNKNOWN) {
         return "unknown";
     }
+    if (type->kind == TYPE_BPCHAR) {
+        return "character"; /* "bpchar" is the name of char without a length, which messages do not tell apart */
+    }
     struct type plain = *type;
     plain.typmod = -1;
     char text[TYPE_NAME_BYTES];
