@@ -97,7 +97,7 @@ bool decimal_load(const struct datum *d, int128 *out)
         v = (v << 8) | c.data[i];
     }
     *out = (int128)v;
-    return true;
+    return v != (uint128)1 << 127; /* so that every loaded one can be negated */
 }
 
 /* ---- making ---- */
@@ -266,7 +266,7 @@ struct datum decimal_negate(struct arena *a, const struct datum *d)
         break;
     }
     int128 v;
-    if (decimal_load(d, &v) && v != (int128)((uint128)1 << 127)) {
+    if (decimal_load(d, &v)) {
         return decimal_from_int128(a, -v, decimal_scale(d));
     }
     mpz_t z;

@@ -339,7 +339,7 @@ enum status decimal_modulo(struct arena *a, const struct datum *x, const struct 
     int128 vx;
     int128 vy;
     if (load_aligned(x, y, &vx, &vy)) {
-        *out = decimal_from_int128(a, vy == -1 ? 0 : vx % vy, max_scale(x, y));
+        *out = decimal_from_int128(a, vx % vy, max_scale(x, y));
         return STATUS_OK;
     }
     mpz_t zx, zy;

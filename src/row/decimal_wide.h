@@ -28,7 +28,7 @@ static inline bool decimal_scale_up(int128 v, int64_t power, int128 *out)
 }
 /* Decimal digits of |v|; 0 for 0. */
 int decimal_digit_count(int128 v);
-/* The coefficient of a finite one; false where it does not fit. */
+/* The coefficient of a finite one; false where it or its negative does not fit. */
 bool decimal_load(const struct datum *d, int128 *out);
 
 /* The coefficient of a finite one into an initialised `z`. */
