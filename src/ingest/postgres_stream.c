@@ -1,0 +1,475 @@
+/* The stream: frames of the replication connection, messages in them, changes into the log's items, and our reports back.
+ *
+ * Invariants: a transaction becomes exactly one commit, or none if it touches no declared table; what was received up to `seen` is
+ * handed out; a transaction whose commit record lies before `position` is in the log already. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/message.h"
+#include "event/event.h"
+#include "ingest/pgtext.h"
+#include "ingest/postgres.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Microseconds between 1970-01-01 and 2000-01-01. */
+#define EPOCH_US INT64_C(946684800000000)
+
+enum {
+    FRAME_DATA_HEAD_BYTES = 25,
+    FRAME_KEEPALIVE_BYTES = 18,
+    STATUS_BYTES = 34,
+    STATUS_US_MAX = 10000000,      /* between two reports */
+    STATUS_US_MIN = 10000,         /* unless the server asks */
+    POSITION_US_MAX = 60000000,    /* a position is logged so often even if no declared table changes ... */
+    POSITION_BYTES_MAX = 16 << 20, /* ... or after so much WAL */
+    LAG_US = 5000000,
+    ONCE_ASK_US = 20000,
+    /* One message arrives per send of the server: at full speed a short nap lets many be read with one call. */
+    LINGER_US_MAX = 5000,
+    NAP_US = 150,
+    NAP_MESSAGES_MIN = 32
+};
+
+/* ---- reports to the server ---- */
+
+enum status postgres_status_send(struct postgres *p, bool ask_reply, struct error *err)
+{
+    uint8_t m[STATUS_BYTES];
+    uint64_t written = p->seen > p->durable_lsn ? p->seen : p->durable_lsn;
+    m[0] = 'r';
+    store_be64(m + 1, written);
+    store_be64(m + 9, p->durable_lsn);
+    store_be64(m + 17, p->durable_lsn);
+    store_be64(m + 25, (uint64_t)(clock_wall_us() - EPOCH_US));
+    m[33] = ask_reply ? 1 : 0;
+    p->status_sent_us = clock_mono_us();
+    p->status_due = false;
+    if (PQputCopyData(p->stream, (const char *)m, sizeof m) < 0 || PQflush(p->stream) < 0) {
+        return postgres_error(p->stream, NULL, "could not report to the source", err);
+    }
+    return STATUS_OK;
+}
+
+/* ---- rows into items ---- */
+
+static enum status append_value(struct postgres *p, const struct pgcolumn *column, const struct pgoutput_value *v, struct error *err)
+{
+    switch ((enum pgoutput_value_kind)v->kind) {
+    case PGOUTPUT_TEXT:
+        return pgtext_append(&p->out, &column->type, bytes_of(v->data, v->len), &p->scratch, err);
+    case PGOUTPUT_NULL:
+        packed_append_nil(&p->out);
+        return STATUS_OK;
+    case PGOUTPUT_UNCHANGED:
+        packed_append_datum(&p->out, column->type.kind, &DATUM_MISSING);
+        return STATUS_OK;
+    case PGOUTPUT_BINARY:
+        break;
+    }
+    return error_set(err, STATUS_INVALID, 0, "a binary value of %u bytes was sent though none was asked for", v->len);
+}
+
+/* An unchanged TOAST value stands in the old row if that was sent whole. */
+static enum status append_new_row(struct postgres *p, const struct pgrelation *r, const struct pgoutput_tuple *row,
+                                  const struct pgoutput_tuple *old, struct error *err)
+{
+    for (uint32_t i = 0; i < row->count; i++) {
+        const struct pgoutput_value *v = &row->values[i];
+        if (v->kind == PGOUTPUT_UNCHANGED && old != NULL && old->tag == 'O') {
+            v = &old->values[i];
+        }
+        TRY(append_value(p, &r->columns[i], v, err));
+    }
+    return STATUS_OK;
+}
+
+/* Of a 'K' tuple only the identity's columns were sent. */
+static enum status append_old_row(struct postgres *p, const struct pgrelation *r, const struct pgoutput_tuple *old, struct error *err)
+{
+    static const struct pgoutput_value not_sent = { .kind = PGOUTPUT_UNCHANGED };
+    for (uint32_t i = 0; i < old->count; i++) {
+        bool sent = old->tag == 'O' || r->columns[i].identity;
+        TRY(append_value(p, &r->columns[i], sent ? &old->values[i] : &not_sent, err));
+    }
+    return STATUS_OK;
+}
+
+static bool key_changed(const struct pgrelation *r, const struct pgoutput_tuple *old, const struct pgoutput_tuple *row)
+{
+    for (uint32_t k = 0; k < r->key_count; k++) {
+        const struct pgoutput_value *x = &old->values[r->key_columns[k]];
+        const struct pgoutput_value *y = &row->values[r->key_columns[k]];
+        if (y->kind != PGOUTPUT_UNCHANGED &&
+            (x->kind != y->kind || x->len != y->len || (x->len > 0 && memcmp(x->data, y->data, x->len) != 0))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status append_change(struct postgres *p, const struct pgrelation *r, const struct pgoutput_message *m, struct error *err)
+{
+    if (m->kind == PGOUTPUT_INSERT) {
+        event_append_row(&p->out, EVENT_INSERT, r->table_id, r->column_count);
+        return append_new_row(p, r, &m->new_row, NULL, err);
+    }
+    if (m->kind == PGOUTPUT_DELETE) {
+        event_append_row(&p->out, EVENT_DELETE, r->table_id, r->column_count);
+        return append_old_row(p, r, &m->old_row, err);
+    }
+    const struct pgoutput_tuple *old = m->old_row.tag == 0 ? NULL : &m->old_row;
+    event_append_row(&p->out, EVENT_UPDATE, r->table_id, r->column_count);
+    TRY(append_new_row(p, r, &m->new_row, old, err));
+    if (old == NULL || !key_changed(r, old, &m->new_row)) {
+        event_append_no_old(&p->out);
+        return STATUS_OK;
+    }
+    event_append_old(&p->out, r->column_count);
+    return append_old_row(p, r, old, err);
+}
+
+static void make_origin(const struct postgres *p, const struct pgrelation *r, char *out, size_t bytes)
+{
+    char lsn[POSTGRES_LSN_TEXT_BYTES];
+    snprintf(out, bytes, "%.100s.%.100s, %s", r->table->schema, r->table->name, postgres_lsn_text(p->message_lsn, lsn));
+}
+
+static void ensure_commit(struct postgres *p)
+{
+    if (!p->commit_begun) {
+        postgres_commit_begin(p, p->begin_time_us, p->begin_xid);
+    }
+}
+
+static enum status find_relation(struct postgres *p, uint32_t oid, struct pgrelation **out, struct error *err)
+{
+    struct pgrelation *r = pgrelation_find(&p->relations, oid);
+    if (!p->in_transaction || r == NULL || r->session != p->session) {
+        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a change of table %u %s", oid,
+                         p->in_transaction ? "without its description" : "outside a transaction");
+    }
+    *out = p->skip_transaction || r->table == NULL ? NULL : r;
+    return STATUS_OK;
+}
+
+static enum status take_change(struct postgres *p, const struct pgoutput_message *m, struct bytes raw, struct error *err)
+{
+    struct pgrelation *r;
+    TRY(find_relation(p, m->oid, &r, err));
+    if (r == NULL) {
+        return STATUS_OK;
+    }
+    if ((m->new_row.tag != 0 && m->new_row.count != r->column_count) || (m->old_row.tag != 0 && m->old_row.count != r->column_count)) {
+        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a row of table %s.%s with %u columns instead of %u",
+                         r->table->schema, r->table->name, m->new_row.tag != 0 ? m->new_row.count : m->old_row.count,
+                         r->column_count);
+    }
+    ensure_commit(p);
+    pgrelation_journal(&p->relations, r, p->commit_number, &p->out);
+    size_t mark = p->out.len;
+    char origin[256];
+    origin[0] = '\0';
+    struct error cause;
+    bool bad = append_change(p, r, m, &cause) != STATUS_OK;
+    if (bad || p->out.len - mark > SOURCE_ITEM_BYTES_MAX) {
+        make_origin(p, r, origin, sizeof origin);
+    }
+    if (bad) { /* the change is kept as it came, in its place */
+        p->out.len = mark;
+        event_append_quarantine(&p->out, origin, cause.text, raw);
+    }
+    if (p->scratch.next != NULL) {
+        arena_reset(&p->scratch);
+    }
+    p->received += 1;
+    return postgres_commit_item(p, mark, origin, err);
+}
+
+static enum status take_truncate(struct postgres *p, const struct pgoutput_message *m, struct error *err)
+{
+    for (uint32_t i = 0; i < m->relation_count; i++) {
+        struct pgrelation *r;
+        TRY(find_relation(p, pgoutput_relation(m, i), &r, err));
+        if (r == NULL) {
+            continue;
+        }
+        ensure_commit(p);
+        pgrelation_journal(&p->relations, r, p->commit_number, &p->out);
+        size_t mark = p->out.len;
+        event_append_truncate(&p->out, r->table_id);
+        p->received += 1;
+        TRY(postgres_commit_item(p, mark, "", err));
+    }
+    return STATUS_OK;
+}
+
+/* ---- messages ---- */
+
+static enum status take_relation(struct postgres *p, const struct pgoutput_message *m, struct error *err)
+{
+    struct pgcolumn *columns = mem_zalloc((m->column_count + 1) * sizeof *columns);
+    enum status st = STATUS_OK;
+    bool declared = catalog_find_table(p->options.catalog, m->space[0] == '\0' ? "pg_catalog" : m->space, m->name) != NULL;
+    for (uint32_t i = 0; i < m->column_count && st == STATUS_OK; i++) {
+        const struct pgoutput_column *c = &m->columns[i];
+        char *name = mem_strdup(c->name);
+        columns[i] = (struct pgcolumn){ .name = name, .type_oid = c->type_oid, .typmod = c->typmod, .identity = c->identity };
+        columns[i].type = type_from_oid(c->type_oid, c->typmod);
+        if (declared) {
+            st = postgres_type_resolve(p, p->control, c->type_oid, c->typmod, &columns[i].type, err);
+        }
+    }
+    if (st == STATUS_OK) {
+        bool is_new;
+        struct pgrelation *r = pgrelation_describe(&p->relations, m->oid, m->space, m->name, columns, m->column_count, &is_new);
+        r->session = p->session;
+        if (is_new && r->table == NULL) {
+            message_line(MESSAGE_INFO, "source", "table %s.%s is published but not declared: its changes are skipped", m->space, m->name);
+        }
+    }
+    for (uint32_t i = 0; i < m->column_count; i++) {
+        mem_free(columns[i].name);
+    }
+    mem_free(columns);
+    return st;
+}
+
+static enum status take_begin(struct postgres *p, const struct pgoutput_message *m, struct error *err)
+{
+    if (p->in_transaction) {
+        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a transaction inside a transaction");
+    }
+    p->in_transaction = true;
+    p->skip_transaction = m->lsn < p->position;
+    p->begin_time_us = m->time_us;
+    p->begin_xid = m->xid;
+    return STATUS_OK;
+}
+
+static enum status take_commit(struct postgres *p, const struct pgoutput_message *m, struct error *err)
+{
+    if (!p->in_transaction || (p->commit_begun && m->end_lsn < p->position)) {
+        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a commit %s",
+                         p->in_transaction ? "that ends before the one before it" : "without a beginning");
+    }
+    p->in_transaction = false;
+    p->seen = m->end_lsn > p->seen ? m->end_lsn : p->seen;
+    p->server_end = p->seen > p->server_end ? p->seen : p->server_end;
+    return p->commit_begun ? postgres_commit_end(p, m->end_lsn, err) : STATUS_OK;
+}
+
+static enum status take_message(struct postgres *p, struct bytes raw, struct error *err)
+{
+    struct pgoutput_message m;
+    TRY(pgoutput_decode(p->decoder, raw, &m, err));
+    switch (m.kind) {
+    case PGOUTPUT_BEGIN:
+        return take_begin(p, &m, err);
+    case PGOUTPUT_COMMIT:
+        return take_commit(p, &m, err);
+    case PGOUTPUT_RELATION:
+        return take_relation(p, &m, err);
+    case PGOUTPUT_INSERT:
+    case PGOUTPUT_UPDATE:
+    case PGOUTPUT_DELETE:
+        return take_change(p, &m, raw, err);
+    case PGOUTPUT_TRUNCATE:
+        return take_truncate(p, &m, err);
+    case PGOUTPUT_ORIGIN:
+    case PGOUTPUT_TYPE:
+    case PGOUTPUT_MESSAGE:
+        break;
+    }
+    return STATUS_OK;
+}
+
+static enum status take_keepalive(struct postgres *p, struct bytes frame, struct error *err)
+{
+    uint64_t end = load_be64(frame.data + 1);
+    p->server_end = end > p->server_end ? end : p->server_end;
+    if (!p->in_transaction && end > p->seen) {
+        p->seen = end;
+    }
+    if (frame.data[17] != 0) {
+        /* A server that shuts down waits until we confirm all of it, so the position goes into the log soon. */
+        p->position_wanted = true;
+        return postgres_status_send(p, false, err);
+    }
+    return STATUS_OK;
+}
+
+static enum status take_frame(struct postgres *p, struct bytes frame, struct error *err)
+{
+    if (frame.len > FRAME_DATA_HEAD_BYTES && frame.data[0] == 'w') {
+        p->message_lsn = load_be64(frame.data + 1);
+        return take_message(p, bytes_of(frame.data + FRAME_DATA_HEAD_BYTES, frame.len - FRAME_DATA_HEAD_BYTES), err);
+    }
+    if (frame.len == FRAME_KEEPALIVE_BYTES && frame.data[0] == 'k') {
+        return take_keepalive(p, frame, err);
+    }
+    return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a frame of kind 0x%02x and %zu bytes",
+                     frame.len > 0 ? frame.data[0] : 0, frame.len);
+}
+
+/* ---- reading ---- */
+
+/* The server ended the stream: whatever it says, connecting again finds out whether that helps. */
+static enum status stream_ended(struct postgres *p, struct error *err)
+{
+    PGresult *result = PQgetResult(p->stream);
+    bool says = result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR;
+    postgres_error(p->stream, says ? result : NULL, "could not stream from the source", err);
+    PQclear(result);
+    err->status = STATUS_RETRY;
+    return STATUS_RETRY;
+}
+
+struct intake {
+    int64_t begun_us;
+    uint64_t handed_max;
+    unsigned messages;
+    unsigned fresh; /* since the socket was read last */
+};
+
+/* Nothing more is there just now. True where it pays to wait a moment: at full speed, or in the middle of a transaction. */
+static bool linger(const struct postgres *p, const struct intake *in)
+{
+    if (in->messages == 0 || clock_mono_us() - in->begun_us > LINGER_US_MAX) {
+        return false;
+    }
+    if (in->messages >= NAP_MESSAGES_MIN) {
+        if (in->fresh == 0) { /* the last nap brought nothing */
+            return false;
+        }
+        clock_sleep_us(NAP_US);
+        return true;
+    }
+    struct pollfd fd = { .fd = PQsocket(p->stream), .events = POLLIN };
+    return p->in_transaction && poll(&fd, 1, 1) > 0;
+}
+
+/* Takes frames until libpq has no whole one (`*drained`) or enough was taken. */
+static enum status take_frames(struct postgres *p, struct intake *in, bool *drained, struct error *err)
+{
+    *drained = false;
+    while (p->handed_bytes + p->out.len < in->handed_max) {
+        char *data = NULL;
+        int n = PQgetCopyData(p->stream, &data, 1);
+        if (n == 0) {
+            *drained = true;
+            return STATUS_OK;
+        }
+        if (n < 0) {
+            return stream_ended(p, err);
+        }
+        enum status st = take_frame(p, bytes_of(data, (size_t)n), err);
+        PQfreemem(data);
+        TRY(st);
+        in->messages += 1;
+        in->fresh += 1;
+        if (in->messages % 512 == 0 && clock_mono_us() - in->begun_us > 4 * LINGER_US_MAX) {
+            return STATUS_OK;
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status intake(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err)
+{
+    struct intake in = { .begun_us = clock_mono_us(), .handed_max = p->handed_bytes + budget_bytes };
+    bool consumed = false;
+    bool drained = false;
+    for (;;) {
+        TRY(take_frames(p, &in, &drained, err));
+        if (!drained) {
+            *more = true;
+            return STATUS_OK;
+        }
+        bool waited = consumed && linger(p, &in);
+        if (consumed && in.fresh == 0 && !waited) {
+            return STATUS_OK;
+        }
+        in.fresh = 0;
+        if (PQconsumeInput(p->stream) != 1) {
+            return stream_ended(p, err);
+        }
+        consumed = true;
+    }
+}
+
+/* ---- what is due by time ---- */
+
+/* How far the source is: keepalives tell only how far its sender is. A question that fails costs only the figure. */
+static void ask_lag(struct postgres *p, int64_t now)
+{
+    if (p->lag_pending) {
+        if (PQconsumeInput(p->control) == 1 && PQisBusy(p->control) == 0) {
+            PGresult *r = PQgetResult(p->control);
+            uint64_t end;
+            if (r != NULL && PQresultStatus(r) == PGRES_TUPLES_OK && postgres_parse_lsn(PQgetvalue(r, 0, 0), &end)) {
+                p->server_end = end > p->server_end ? end : p->server_end;
+            }
+            while (r != NULL) {
+                PQclear(r);
+                r = PQgetResult(p->control);
+            }
+            p->lag_pending = false;
+        }
+    } else if (now - p->lag_asked_us > LAG_US && PQstatus(p->control) == CONNECTION_OK) {
+        static const char sql[] =
+            "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END";
+        p->lag_pending = PQsendQuery(p->control, sql) == 1;
+        p->lag_asked_us = now;
+    }
+}
+
+static bool position_is_due(const struct postgres *p, int64_t now)
+{
+    if (p->in_transaction || p->seen <= p->position) {
+        return false;
+    }
+    return p->position_wanted || p->seen - p->position > POSITION_BYTES_MAX || now - p->position_logged_us > POSITION_US_MAX;
+}
+
+static bool once_done(const struct postgres *p)
+{
+    return p->once_target_known && !p->in_transaction && p->seen >= p->once_target;
+}
+
+enum status postgres_stream_poll(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err)
+{
+    TRY(intake(p, budget_bytes, more, err));
+    int64_t now = clock_mono_us();
+    if (position_is_due(p, now)) {
+        TRY(postgres_commit_position(p, p->seen, err));
+    }
+    ask_lag(p, now);
+    if (once_done(p)) {
+        p->state = POSTGRES_ENDED;
+        *more = false;
+        return STATUS_END;
+    }
+    int64_t since = now - p->status_sent_us;
+    bool ask = p->once_target_known && since > ONCE_ASK_US;
+    if (ask || since > STATUS_US_MAX || (p->status_due && since > STATUS_US_MIN)) {
+        return postgres_status_send(p, ask, err);
+    }
+    return PQflush(p->stream) < 0 ? stream_ended(p, err) : STATUS_OK;
+}
+
+static int64_t earlier(int64_t x, int64_t y)
+{
+    return x < y ? x : y;
+}
+
+int64_t postgres_stream_due_us(const struct postgres *p)
+{
+    int64_t due = p->status_sent_us + STATUS_US_MAX;
+    due = p->status_due ? earlier(due, p->status_sent_us + STATUS_US_MIN) : due;
+    due = p->once_target_known ? earlier(due, p->status_sent_us + ONCE_ASK_US) : due;
+    due = p->seen > p->position ? earlier(due, p->position_logged_us + POSITION_US_MAX) : due;
+    return earlier(due, p->lag_asked_us + (p->lag_pending ? STATUS_US_MIN : LAG_US));
+}
