@@ -248,15 +248,10 @@ enum status expr_operator(struct arena *a, const char *op, struct expr *left, st
     return resolve_make_call(a, row, type_make((enum type_kind)f->result), args, count, false, out, err);
 }
 
-static bool all_same_type(struct expr *const *args, uint32_t arg_count, bool modifiers)
+static bool all_same_type(struct expr *const *args, uint32_t arg_count)
 {
     for (uint32_t i = 1; i < arg_count; i++) {
-        struct type x = args[0]->type;
-        struct type y = args[i]->type;
-        if (!modifiers) {
-            x.typmod = y.typmod = -1;
-        }
-        if (!type_equal(&x, &y)) {
+        if (!type_equal(&args[0]->type, &args[i]->type)) {
             return false;
         }
     }
@@ -291,15 +286,9 @@ static enum status common_type(struct arena *a, const char *what, struct expr *c
     return STATUS_OK;
 }
 
-enum status expr_unify(struct arena *a, const char *what, struct expr **args, uint32_t arg_count, struct type *type,
-                       struct error *err)
+static enum status cast_to_common(struct arena *a, const char *what, struct expr **args, uint32_t arg_count,
+                                  const struct type *type, struct error *err)
 {
-    assert(arg_count > 0);
-    if (args[0]->type.kind != TYPE_UNKNOWN && all_same_type(args, arg_count, true)) {
-        *type = args[0]->type;
-        return STATUS_OK;
-    }
-    TRY(common_type(a, what, args, arg_count, type, err));
     for (uint32_t i = 0; i < arg_count; i++) {
         if (args[i]->type.kind != TYPE_UNKNOWN && !expr_can_cast(&args[i]->type, type, CAST_IMPLICIT)) {
             return error_set(err, STATUS_INVALID, 0, "%s could not convert type %s to %s", what,
@@ -308,6 +297,18 @@ enum status expr_unify(struct arena *a, const char *what, struct expr **args, ui
         TRY(expr_cast(a, args[i], type, CAST_IMPLICIT, &args[i], err));
     }
     return STATUS_OK;
+}
+
+enum status expr_unify(struct arena *a, const char *what, struct expr **args, uint32_t arg_count, struct type *type,
+                       struct error *err)
+{
+    assert(arg_count > 0);
+    if (args[0]->type.kind != TYPE_UNKNOWN && all_same_type(args, arg_count)) {
+        *type = args[0]->type;
+        return STATUS_OK;
+    }
+    TRY(common_type(a, what, args, arg_count, type, err));
+    return cast_to_common(a, what, args, arg_count, type, err);
 }
 
 static enum status to_boolean(struct arena *a, const char *what, struct expr **x, struct error *err)
@@ -332,19 +333,32 @@ enum status expr_logical(struct arena *a, enum expr_kind kind, struct expr **arg
     return STATUS_OK;
 }
 
+/* CASE results, ELSE first as PostgreSQL looks at them, to their common type. */
+static enum status unify_results(struct arena *a, struct expr **results, uint32_t count, struct type *type,
+                                 struct error *err)
+{
+    if (results[0]->type.kind != TYPE_UNKNOWN && all_same_type(results, count)) {
+        *type = results[0]->type;
+        return STATUS_OK;
+    }
+    TRY(common_type(a, "CASE", results, count, type, err));
+    TRY(cast_to_common(a, "CASE/ELSE", results, 1, type, err));
+    return cast_to_common(a, "CASE/WHEN", results + 1, count - 1, type, err);
+}
+
 enum status expr_case(struct arena *a, struct expr **args, uint32_t arg_count, struct expr **out, struct error *err)
 {
     assert(arg_count % 2 == 1 && arg_count >= 3);
     uint32_t branch_count = arg_count / 2;
     struct expr **all = arena_dup(a, args, arg_count * sizeof *args);
     struct expr **results = arena_alloc(a, (branch_count + 1) * sizeof *results);
-    results[0] = args[arg_count - 1]; /* PostgreSQL looks at ELSE first */
+    results[0] = args[arg_count - 1];
     for (uint32_t i = 0; i < branch_count; i++) {
         TRY(to_boolean(a, "CASE/WHEN", &all[2 * i], err));
         results[i + 1] = args[2 * i + 1];
     }
     struct type type;
-    TRY(expr_unify(a, "CASE", results, branch_count + 1, &type, err));
+    TRY(unify_results(a, results, branch_count + 1, &type, err));
     all[arg_count - 1] = results[0];
     for (uint32_t i = 0; i < branch_count; i++) {
         all[2 * i + 1] = results[i + 1];

@@ -9,9 +9,13 @@ static inline const struct datum *fetch(operand o, const struct datum *const ban
     return banks[o >> 31] + (o & ~OPERAND_REGISTER);
 }
 
+/* Answers are copied whole: a value written in two halves and read as one would stall. */
+static const struct datum answers[3] = {{.v.i = 0}, {.v.i = 1}, {.null = 1}};
+enum { ANSWER_NULL = 2 };
+
 static inline struct datum truth(bool value)
 {
-    return (struct datum){.v.i = value};
+    return answers[value];
 }
 
 static enum status call(struct program *p, const struct instruction *i, struct datum *r, struct eval *e)
@@ -181,7 +185,7 @@ static inline bool decides(const struct instruction *i, const struct datum *x, s
 
 #define COMPARE_CASE(OP, TEST)                                                                                         \
     case OP:                                                                                                           \
-        r[i->out] = x->null | y->null ? DATUM_NULL : truth(TEST);                                                      \
+        r[i->out] = answers[(x->null | y->null) != 0 ? ANSWER_NULL : (TEST)];                                          \
         break
 
 static enum status run(struct program *p, const struct datum *row, struct eval *e)
