@@ -191,7 +191,8 @@ static enum status statements(struct sql *s, const PgQueryProtobuf *tree)
     return st;
 }
 
-/* `text` is valid UTF-8 without NUL and ends in NUL. */
+/* `text` ends in NUL. pg_query_exit() is not called: libpg_query could not be used again in this thread, and it frees
+ * its memory by itself when the thread ends. */
 static enum status load(struct catalog *c, const char *name, const char *text, size_t text_bytes, struct error *err)
 {
     struct sql s = {.catalog = c,
