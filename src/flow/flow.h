@@ -44,7 +44,8 @@ int64_t flow_commit_time_us(const struct flow *f); /* of the newest commit folde
 uint64_t flow_quarantine_count(const struct flow *f);
 uint64_t flow_change_count(const struct flow *f); /* changes folded since flow_open */
 
-/* For statectl explain: the operators that keep a view, one line each, with the rows and bytes of their maps. */
-enum status flow_explain(struct flow *f, const struct catalog_view *view, struct buffer *out, struct error *err);
+/* For statectl explain: the operators that keep a view, one a line, with the rows and bytes of their maps. Needs no running flow. */
+enum status flow_explain(struct store *store, const struct catalog *catalog, const struct catalog_view *view, struct buffer *out,
+                         struct error *err);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Map "view/<schema>.<name>": key = the ORDER BY values (tuple form with their flags), then the image of the visible columns; value =
  * the row's multiplicity as a varint. So a scan gives the view in its own order, else by its columns from the left (its key first). Map
- * "table/<schema>.<name>": key = the primary key's image, value = the declared columns as packed values one after another.
+ * "table/<schema>.<name>": key = the primary key (equality form), value = the declared columns as packed values one after another.
  * Map "quarantine": key = seq and ordinal; map "error": see error.c. */
 #ifndef FLOW_VIEW_H
 #define FLOW_VIEW_H

@@ -113,14 +113,9 @@ int verb_explain(struct ctl *c)
         return ctl_usage("explain: there is no materialized view \"%s\"", c->options.words[0]);
     }
     struct error err;
-    struct flow *flow = NULL;
     struct buffer out = BUFFER_EMPTY;
-    enum status st = flow_open(&flow, &(struct flow_options){ .catalog = &c->catalog, .store = c->store }, &err);
-    if (st == STATUS_OK) {
-        st = flow_explain(flow, view, &out, &err);
-    }
+    enum status st = flow_explain(c->store, &c->catalog, view, &out, &err);
     print_flush(&out);
     buffer_release(&out);
-    flow_close(flow);
     return st == STATUS_OK ? 0 : ctl_fail(EXIT_NO_ANSWER, &err);
 }

@@ -1,0 +1,171 @@
+#include "flow/bag.h"
+
+#include "base/checksum.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { SLOTS_MIN = 64, SLOTS_KEPT_MAX = 1 << 17 };
+
+void bag_reset(struct bag *b)
+{
+    if (b->entry_count > 0) {
+        if (b->entry_mask + 1 > SLOTS_KEPT_MAX) { /* a giant run must not make every later one clear giant tables */
+            mem_free(b->entry_slots);
+            mem_free(b->group_slots);
+            b->entry_slots = NULL;
+            b->group_slots = NULL;
+            b->entry_mask = 0;
+            b->group_mask = 0;
+        } else {
+            memset(b->entry_slots, 0, (b->entry_mask + 1) * sizeof *b->entry_slots);
+            memset(b->group_slots, 0, (b->group_mask + 1) * sizeof *b->group_slots);
+        }
+    }
+    buffer_reset(&b->bytes);
+    b->entry_count = 0;
+    b->group_count = 0;
+}
+
+void bag_release(struct bag *b)
+{
+    buffer_release(&b->bytes);
+    mem_free(b->entries);
+    mem_free(b->groups);
+    mem_free(b->entry_slots);
+    mem_free(b->group_slots);
+    *b = (struct bag){ 0 };
+}
+
+static uint32_t hash_of(struct bytes key)
+{
+    return (uint32_t)checksum_xxh3(key.data, key.len);
+}
+
+static void grow_entries(struct bag *b)
+{
+    size_t slots = b->entry_slots == NULL ? SLOTS_MIN : (b->entry_mask + 1) * 2;
+    mem_free(b->entry_slots);
+    b->entry_slots = mem_zalloc(slots * sizeof *b->entry_slots);
+    b->entry_mask = slots - 1;
+    for (size_t i = 0; i < b->entry_count; i++) {
+        size_t at = hash_of(bag_entry_bytes(b, &b->entries[i])) & b->entry_mask;
+        while (b->entry_slots[at] != 0) {
+            at = (at + 1) & b->entry_mask;
+        }
+        b->entry_slots[at] = (uint32_t)i + 1;
+    }
+}
+
+static void grow_groups(struct bag *b)
+{
+    size_t slots = b->group_slots == NULL ? SLOTS_MIN : (b->group_mask + 1) * 2;
+    mem_free(b->group_slots);
+    b->group_slots = mem_zalloc(slots * sizeof *b->group_slots);
+    b->group_mask = slots - 1;
+    for (size_t i = 0; i < b->group_count; i++) {
+        size_t at = b->groups[i].hash & b->group_mask;
+        while (b->group_slots[at] != 0) {
+            at = (at + 1) & b->group_mask;
+        }
+        b->group_slots[at] = (uint32_t)i + 1;
+    }
+}
+
+/* The slot of the group with this prefix, or the free one where it belongs. */
+static size_t group_slot(const struct bag *b, struct bytes prefix, uint32_t hash)
+{
+    size_t at = hash & b->group_mask;
+    while (b->group_slots[at] != 0) {
+        uint32_t group = b->group_slots[at] - 1;
+        if (b->groups[group].hash == hash && bytes_equal(bag_group_prefix(b, group), prefix)) {
+            break;
+        }
+        at = (at + 1) & b->group_mask;
+    }
+    return at;
+}
+
+static void add_to_group(struct bag *b, uint32_t entry, struct bytes prefix)
+{
+    if (b->group_slots == NULL || b->group_count * 2 > b->group_mask) {
+        grow_groups(b);
+    }
+    uint32_t hash = hash_of(prefix);
+    size_t at = group_slot(b, prefix, hash);
+    if (b->group_slots[at] != 0) {
+        struct bag_group *g = &b->groups[b->group_slots[at] - 1];
+        b->entries[g->last].next = entry;
+        g->last = entry;
+        return;
+    }
+    mem_grow(&b->groups, &b->group_capacity, b->group_count + 1, sizeof *b->groups);
+    b->groups[b->group_count] = (struct bag_group){ .first = entry, .last = entry, .hash = hash };
+    b->group_count += 1;
+    b->group_slots[at] = (uint32_t)b->group_count;
+}
+
+void bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row)
+{
+    assert(prefix_len <= key.len);
+    if (b->entry_slots == NULL || b->entry_count * 2 > b->entry_mask) {
+        grow_entries(b);
+    }
+    size_t at = hash_of(key) & b->entry_mask;
+    while (b->entry_slots[at] != 0) {
+        struct bag_entry *e = &b->entries[b->entry_slots[at] - 1];
+        if (bytes_equal(bag_entry_bytes(b, e), key)) {
+            e->weight += weight;
+            return;
+        }
+        at = (at + 1) & b->entry_mask;
+    }
+    mem_grow(&b->entries, &b->entry_capacity, b->entry_count + 1, sizeof *b->entries);
+    uint32_t idx = (uint32_t)b->entry_count;
+    b->entries[idx] = (struct bag_entry){ .offset = (uint32_t)b->bytes.len,
+                                          .len = (uint32_t)key.len,
+                                          .prefix_len = (uint32_t)prefix_len,
+                                          .next = BAG_NONE,
+                                          .weight = weight,
+                                          .row = row };
+    buffer_append(&b->bytes, key.data, key.len);
+    b->entry_count += 1;
+    b->entry_slots[at] = idx + 1;
+    add_to_group(b, idx, bytes_of(b->bytes.data + b->entries[idx].offset, prefix_len));
+}
+
+uint32_t bag_find_group(const struct bag *b, struct bytes prefix)
+{
+    if (b->group_count == 0) {
+        return BAG_NONE;
+    }
+    uint32_t slot = b->group_slots[group_slot(b, prefix, hash_of(prefix))];
+    return slot == 0 ? BAG_NONE : slot - 1;
+}
+
+int64_t bag_weight(const struct bag *b, struct bytes key)
+{
+    if (b->entry_count == 0) {
+        return 0;
+    }
+    size_t at = hash_of(key) & b->entry_mask;
+    while (b->entry_slots[at] != 0) {
+        const struct bag_entry *e = &b->entries[b->entry_slots[at] - 1];
+        if (bytes_equal(bag_entry_bytes(b, e), key)) {
+            return e->weight;
+        }
+        at = (at + 1) & b->entry_mask;
+    }
+    return 0;
+}
+
+bool bag_group_is_touched(const struct bag *b, uint32_t group)
+{
+    for (uint32_t i = group == BAG_NONE ? BAG_NONE : b->groups[group].first; i != BAG_NONE; i = b->entries[i].next) {
+        if (b->entries[i].weight != 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,189 @@
+/* What the files of this room share: the operator graph and one batch of rows.
+ *
+ * A run goes over the nodes once, in topological order: each takes its inputs' batches and fills its own. Arrangements are brought up to
+ * date when all their readers' inputs are known, before the joins that read them. */
+#ifndef FLOW_INNER_H
+#define FLOW_INNER_H
+
+#include "expr/program.h"
+#include "event/event.h"
+#include "flow/bag.h"
+#include "flow/flow.h"
+#include "flow/view.h"
+#include "plan/plan.h"
+
+/* Rows of one width with weights; row-major. Memory is kept between runs. */
+struct batch {
+    uint32_t width;
+    size_t count;
+    size_t capacity;
+    struct datum *rows;
+    int64_t *weights;
+};
+
+/* Returns the new last row, uninitialised. */
+struct datum *batch_push(struct batch *b, int64_t weight);
+void batch_reset(struct batch *b);
+void batch_release(struct batch *b);
+static inline struct datum *batch_row(const struct batch *b, size_t i)
+{
+    return b->rows + i * b->width;
+}
+
+struct node;
+
+/* Rows of a node by an equality key, in a map: key columns (equality form), then the other columns and the key columns that are
+ * image-lossy (image form); value = weight as zigzag varint, empty = 1. */
+struct arrangement {
+    struct node *input;
+    uint32_t *key_columns;
+    uint32_t key_count;
+    uint32_t *rest_columns; /* what follows the key */
+    uint32_t rest_count;
+    bool skip_null_keys; /* rows with a NULL in the key are not kept: they never match */
+    struct store_map *map;
+    const char *map_name;
+    struct store_cursor *cursor;
+    struct bag delta; /* this run's, grouped by key */
+};
+
+struct join; /* join.c */
+struct group;
+struct ordered;
+
+struct node {
+    const struct plan *plan;
+    uint32_t id; /* position in topological order: stable for one catalog */
+    struct node **inputs;
+    uint32_t input_count;
+    struct batch out;
+    bool *needed; /* PLAN_SCAN: columns that somebody looks at */
+    struct program *program; /* FILTER: the condition; PROJECT: the columns; JOIN: the extra condition */
+    struct arrangement *left; /* JOIN */
+    struct arrangement *right;
+    struct group *group;
+    struct ordered *ordered;
+    uint64_t errors; /* distinct entries in the error map */
+    const char *what; /* "group at file:line:column", for messages */
+};
+
+struct output {
+    const struct catalog_view *view;
+    struct node *node;
+    struct store_map *map;
+    const char *map_name;
+    struct node **upstream; /* every node that feeds it, itself included */
+    uint32_t upstream_count;
+    bool in_error;
+    struct bag delta;
+};
+
+/* A source table: its rows by key. */
+struct table {
+    const struct catalog_table *declared;
+    struct node *node; /* PLAN_SCAN, NULL where no view uses the table */
+    struct store_map *map;
+    struct table_changes *changes; /* of this run */
+    uint32_t *key_position; /* declared column -> position in the key + 1, 0 = none */
+};
+
+struct journal;
+struct positions;
+
+struct flow {
+    struct flow_options options;
+    struct store *store;
+    struct arena arena; /* as long as the flow */
+    struct arena run;   /* reset after each run */
+    struct table *tables;
+    uint32_t table_count;
+    struct node **nodes;
+    uint32_t node_count;
+    struct arrangement **arrangements;
+    uint32_t arrangement_count;
+    struct output *outputs;
+    uint32_t output_count;
+    struct journal *journal;
+    struct store_map *facts;
+    struct store_map *positions;
+    struct positions *position_list;
+    struct store_map *quarantine;
+    struct store_map *errors;
+    bool started;          /* constant rows have been emitted */
+    uint64_t seq;          /* of the commit being folded */
+    uint64_t ordinal;      /* of the item in it */
+    uint64_t changes;      /* since the last run */
+    uint64_t change_count; /* since flow_open */
+    uint64_t quarantined;
+    int64_t commit_time_us;
+    struct buffer key; /* scratch */
+    struct buffer value;
+};
+
+/* graph.c: nodes, arrangements and outputs out of the catalog, no map opened yet */
+void graph_build(struct flow *f);
+void graph_release(struct flow *f);
+
+/* journal.c: how rows in the log become rows of declared tables */
+struct reading {
+    uint32_t table_id;
+    struct table *table; /* NULL = undeclared */
+    uint32_t source_count;
+    struct type *source_types;
+    uint32_t *source; /* declared column -> source column, UINT32_MAX = not sent */
+    bool straight;    /* same columns, same order, same kinds: bytes are copied */
+};
+enum status journal_open(struct flow *f, struct error *err);
+void journal_release(struct flow *f);
+enum status journal_add(struct flow *f, const struct event_schema *schema, struct error *err);
+/* NULL where the id is unknown. */
+const struct reading *journal_find(const struct flow *f, uint32_t table_id);
+uint32_t journal_next_id(const struct flow *f);
+
+/* table.c */
+enum status table_open(struct flow *f, struct table *t, const struct catalog_table *declared, struct error *err);
+void table_release(struct table *t);
+enum status table_fold(struct flow *f, const struct event *e, const struct reading *reading, struct packed_reader *r,
+                       struct error *err);
+enum status table_truncate(struct flow *f, struct table *t, struct error *err);
+/* Writes the run's changes to the map and fills the scan node's batch. */
+enum status table_run(struct flow *f, struct table *t, struct error *err);
+
+/* quarantine.c */
+enum status quarantine_add(struct flow *f, struct bytes origin, struct bytes reason, struct bytes raw, struct error *err);
+
+/* error.c */
+/* A failure of `node` on a row, with the row's weight; `err` is what the row's evaluation said. */
+enum status error_add(struct flow *f, struct node *node, const struct plan_column *columns, uint32_t column_count,
+                      const struct datum *row, const struct error *failure, int64_t weight, struct error *err);
+enum status error_add_text(struct flow *f, struct node *node, const char *text, int64_t weight, struct error *err);
+enum status error_load(struct flow *f, struct error *err);
+/* The first entry of a view's upstream nodes, into `out`; empty where there is none. */
+enum status error_first(struct flow *f, const struct output *o, struct buffer *out, struct error *err);
+
+/* arrange.c */
+void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len, bool *null_key);
+enum status arrangement_run(struct flow *f, struct arrangement *a, struct error *err);
+/* Decodes an entry's bytes back into the input's columns. */
+enum status arrangement_decode(const struct arrangement *a, struct bytes entry, struct arena *arena, struct datum *row,
+                               struct error *err);
+/* Reads a weight as stored. */
+enum status weight_read(struct bytes value, int64_t *out, struct error *err);
+/* Adds to an entry of a weighted map; entries of weight 0 are deleted. */
+enum status weight_add(struct store_map *map, struct bytes key, int64_t weight, int64_t *now, struct error *err);
+
+/* operators: fill node->out from the inputs' batches */
+enum status linear_run(struct flow *f, struct node *n, struct error *err); /* FILTER, PROJECT, UNION ALL, ONE */
+enum status join_run(struct flow *f, struct node *n, struct error *err);
+enum status group_open(struct flow *f, struct node *n, struct error *err); /* GROUP, DISTINCT */
+enum status group_run(struct flow *f, struct node *n, struct error *err);
+void group_release(struct node *n);
+enum status ordered_open(struct flow *f, struct node *n, struct error *err); /* RANK, TOP */
+enum status ordered_run(struct flow *f, struct node *n, struct error *err);
+void ordered_release(struct node *n);
+enum status output_run(struct flow *f, struct output *o, struct error *err);
+
+/* Name of a map for a node's or arrangement's identity: "<kind>/<16 hex digits>". */
+const char *map_name_for(struct flow *f, const char *kind, struct bytes identity);
+
+#endif

@@ -1,0 +1,258 @@
+/* Inner and left joins over two arrangements, key by key.
+ *
+ * Both arrangements are at the end of the run when this reads them. For each key that either side's delta touches:
+ *     delta = L_old x dR  +  dL x R_new        where L_old = L_new - dL
+ * For a left join the same with null-extension: first the right side changes under the old left rows, then the left rows change
+ * against the new right side. Left rows whose key has a NULL match nothing and are not arranged. */
+#include "flow/inner.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+struct side_row {
+    const struct datum *row;
+    int64_t weight;
+};
+
+/* The rows of one key; grown on the heap, kept through a run. */
+struct side_rows {
+    struct side_row *items;
+    size_t count;
+    size_t capacity;
+};
+
+struct joining {
+    struct flow *flow;
+    struct node *node;
+    struct datum *pair; /* left||right, for the condition */
+    uint32_t left_width;
+    uint32_t right_width;
+    struct side_rows left_old;
+    struct side_rows right_old;
+    struct side_rows right_new;
+    struct side_rows right_delta;
+};
+
+static void side_add(struct side_rows *s, const struct datum *row, int64_t weight)
+{
+    mem_grow(&s->items, &s->capacity, s->count + 1, sizeof *s->items);
+    s->items[s->count++] = (struct side_row){ .row = row, .weight = weight };
+}
+
+/* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
+static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta, struct side_rows *out,
+                        struct error *err)
+{
+    out->count = 0;
+    TRY(store_cursor_seek(a->cursor, prefix, err));
+    for (;;) {
+        struct bytes key;
+        struct bytes value;
+        enum status st = store_cursor_next(a->cursor, &key, &value, err);
+        if (st == STATUS_END) {
+            return STATUS_OK;
+        }
+        TRY(st);
+        if (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0) {
+            return STATUS_OK;
+        }
+        int64_t weight;
+        TRY(weight_read(value, &weight, err));
+        weight -= minus_delta ? bag_weight(&a->delta, key) : 0;
+        if (weight == 0) {
+            continue;
+        }
+        struct bytes kept = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
+        struct datum *row = arena_alloc(&j->flow->run, (a->input->out.width + 1) * sizeof *row);
+        TRY(arrangement_decode(a, kept, &j->flow->run, row, err));
+        side_add(out, row, weight);
+    }
+}
+
+/* Rows that the run took away altogether are not in the map any more: they belong to the old side. */
+static void add_removed(struct arrangement *a, uint32_t group, struct side_rows *old)
+{
+    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE; i = a->delta.entries[i].next) {
+        const struct bag_entry *e = &a->delta.entries[i];
+        struct bytes value;
+        struct error ignored;
+        if (e->weight < 0 && store_get(a->map, bag_entry_bytes(&a->delta, e), &value, &ignored) == STATUS_NOT_FOUND) {
+            side_add(old, e->row, -e->weight);
+        }
+    }
+}
+
+static enum status load_old(struct joining *j, struct arrangement *a, struct bytes prefix, uint32_t group, struct side_rows *out,
+                            struct error *err)
+{
+    TRY(load(j, a, prefix, group != BAG_NONE, out, err));
+    add_removed(a, group, out);
+    return STATUS_OK;
+}
+
+static void load_delta(struct arrangement *a, uint32_t group, struct side_rows *out)
+{
+    out->count = 0;
+    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE; i = a->delta.entries[i].next) {
+        if (a->delta.entries[i].weight != 0) {
+            side_add(out, a->delta.entries[i].row, a->delta.entries[i].weight);
+        }
+    }
+}
+
+/* Emits l x r for the rows that pass the condition; `*matches` counts the weights of the right rows that did. */
+static enum status emit_pairs(struct joining *j, const struct side_row *l, const struct side_rows *rights, bool emit,
+                              int64_t *matches, struct error *err)
+{
+    struct node *n = j->node;
+    *matches = 0;
+    memcpy(j->pair, l->row, j->left_width * sizeof *j->pair);
+    for (size_t i = 0; i < rights->count; i++) {
+        const struct side_row *r = &rights->items[i];
+        memcpy(j->pair + j->left_width, r->row, j->right_width * sizeof *j->pair);
+        bool pass = true;
+        struct error failure;
+        if (n->program != NULL && program_test(n->program, j->pair, &pass, &j->flow->run, &failure) != STATUS_OK) {
+            if (emit) {
+                TRY(error_add(j->flow, n, n->plan->columns, n->plan->column_count, j->pair, &failure, l->weight * r->weight, err));
+            }
+            continue;
+        }
+        if (pass) {
+            *matches += r->weight;
+            if (emit) {
+                memcpy(batch_push(&n->out, l->weight * r->weight), j->pair, n->out.width * sizeof *j->pair);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static void emit_alone(struct joining *j, const struct side_row *l, int64_t weight)
+{
+    struct datum *row = batch_push(&j->node->out, weight);
+    memcpy(row, l->row, j->left_width * sizeof *row);
+    for (uint32_t i = 0; i < j->right_width; i++) {
+        row[j->left_width + i] = DATUM_NULL;
+    }
+}
+
+/* The right side has changed under the old left rows. */
+static enum status right_changed(struct joining *j, struct error *err)
+{
+    bool outer = j->node->plan->join_kind == PLAN_JOIN_LEFT;
+    for (size_t i = 0; i < j->left_old.count; i++) {
+        const struct side_row *l = &j->left_old.items[i];
+        int64_t changed;
+        TRY(emit_pairs(j, l, &j->right_delta, true, &changed, err));
+        if (!outer) {
+            continue;
+        }
+        int64_t before;
+        int64_t after;
+        TRY(emit_pairs(j, l, &j->right_old, false, &before, err));
+        TRY(emit_pairs(j, l, &j->right_new, false, &after, err));
+        if (before == 0 && after > 0) {
+            emit_alone(j, l, -l->weight);
+        } else if (before > 0 && after == 0) {
+            emit_alone(j, l, l->weight);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status left_changed(struct joining *j, struct arrangement *left, uint32_t group, struct error *err)
+{
+    bool outer = j->node->plan->join_kind == PLAN_JOIN_LEFT;
+    for (uint32_t i = left->delta.groups[group].first; i != BAG_NONE; i = left->delta.entries[i].next) {
+        const struct bag_entry *e = &left->delta.entries[i];
+        if (e->weight == 0) {
+            continue;
+        }
+        struct side_row l = { .row = e->row, .weight = e->weight };
+        int64_t matches;
+        TRY(emit_pairs(j, &l, &j->right_new, true, &matches, err));
+        if (outer && matches == 0) {
+            emit_alone(j, &l, l.weight);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+{
+    struct node *n = j->node;
+    bool left_touched = bag_group_is_touched(&n->left->delta, left_group);
+    bool right_touched = bag_group_is_touched(&n->right->delta, right_group);
+    bool outer = n->plan->join_kind == PLAN_JOIN_LEFT;
+    if (!left_touched && !right_touched) {
+        return STATUS_OK;
+    }
+    if (left_touched || outer) {
+        TRY(load(j, n->right, prefix, false, &j->right_new, err));
+    }
+    if (right_touched) {
+        TRY(load_old(j, n->left, prefix, left_group, &j->left_old, err));
+        if (j->left_old.count > 0) {
+            load_delta(n->right, right_group, &j->right_delta);
+            if (outer) {
+                TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
+            }
+            TRY(right_changed(j, err));
+        }
+    }
+    return left_touched ? left_changed(j, n->left, left_group, err) : STATUS_OK;
+}
+
+/* Left rows of an outer join whose key has a NULL. */
+static void pass_null_keys(struct joining *j)
+{
+    const struct arrangement *a = j->node->left;
+    const struct batch *in = &a->input->out;
+    for (size_t i = 0; i < in->count; i++) {
+        const struct datum *row = batch_row(in, i);
+        for (uint32_t k = 0; k < a->key_count; k++) {
+            if (row[a->key_columns[k]].null) {
+                struct side_row l = { .row = row, .weight = in->weights[i] };
+                emit_alone(j, &l, l.weight);
+                break;
+            }
+        }
+    }
+}
+
+static enum status join_keys(struct joining *j, struct error *err)
+{
+    struct bag *left = &j->node->left->delta;
+    struct bag *right = &j->node->right->delta;
+    for (uint32_t g = 0; g < left->group_count; g++) {
+        struct bytes prefix = bag_group_prefix(left, g);
+        TRY(join_key(j, prefix, g, bag_find_group(right, prefix), err));
+    }
+    for (uint32_t g = 0; g < right->group_count; g++) {
+        struct bytes prefix = bag_group_prefix(right, g);
+        if (bag_find_group(left, prefix) == BAG_NONE) {
+            TRY(join_key(j, prefix, BAG_NONE, g, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status join_run(struct flow *f, struct node *n, struct error *err)
+{
+    struct joining j = { .flow = f,
+                         .node = n,
+                         .left_width = n->inputs[0]->plan->column_count,
+                         .right_width = n->inputs[1]->plan->column_count };
+    j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
+    if (n->plan->join_kind == PLAN_JOIN_LEFT) {
+        pass_null_keys(&j);
+    }
+    enum status st = join_keys(&j, err);
+    mem_free(j.left_old.items);
+    mem_free(j.right_old.items);
+    mem_free(j.right_new.items);
+    mem_free(j.right_delta.items);
+    return st;
+}
