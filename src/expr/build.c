@@ -136,10 +136,13 @@ static enum status check_constants(const char *name, struct expr *const *args, u
     }
     struct bytes word = datum_as_bytes(&args[0]->value);
     enum datetime_field field;
-    if ((strcmp(name, "extract") == 0 || strcmp(name, "date_part") == 0 || strcmp(name, "date_trunc") == 0) &&
+    bool is_part = strcmp(name, "date_part") == 0;
+    if ((is_part || strcmp(name, "extract") == 0 || strcmp(name, "date_trunc") == 0) &&
         !datetime_field_from_name(word, &field)) {
+        bool as_timestamp = is_part && args[1]->type.kind == TYPE_DATE; /* date_part() is defined so */
+        struct type type = as_timestamp ? type_make(TYPE_TIMESTAMP) : args[1]->type;
         return error_set(err, STATUS_INVALID, 0, "unit \"%.*s\" not recognized for type %s", (int)word.len,
-                         (const char *)word.data, resolve_type_name(a, &args[1]->type));
+                         (const char *)word.data, resolve_type_name(a, &type));
     }
     return STATUS_OK;
 }

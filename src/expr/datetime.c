@@ -186,7 +186,7 @@ static bool is_infinite_stamp(int64_t us)
 
 static enum status age_between(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    if (is_infinite_stamp(x[0].v.i) || is_infinite_stamp(x[1].v.i)) {
+    if (x[0].v.i == TIMESTAMP_MINUS_INFINITY || x[1].v.i == TIMESTAMP_MINUS_INFINITY) {
         return error_set(e->err, STATUS_INVALID, 0, "timestamp out of range");
     }
     *out = interval_datum(e->a, timestamp_age(x[0].v.i, x[1].v.i));
@@ -252,11 +252,23 @@ static enum status justify_interval(const struct datum *x, struct datum *out, co
     return STATUS_OK;
 }
 
+/* Whether the parts are a day of the calendar at all, as far away as it may be; years repeat every 400. */
+static bool is_calendar_day(int64_t year, int month, int day)
+{
+    int64_t ignored;
+    int64_t astronomical = year < 0 ? year + 1 : year;
+    return year != 0 && date_from_parts(2000 + astronomical % 400, month, day, &ignored);
+}
+
 static enum status make_date(const struct datum *x, struct datum *out, const struct eval *e)
 {
-    if (!date_from_parts(x[0].v.i, (int)x[1].v.i, (int)x[2].v.i, &out->v.i)) {
-        return error_set(e->err, STATUS_INVALID, 0, "date field value out of range: %d-%02d-%02d", (int)x[0].v.i,
-                         (int)x[1].v.i, (int)x[2].v.i);
+    int64_t year = x[0].v.i;
+    int month = (int)x[1].v.i;
+    int day = (int)x[2].v.i;
+    if (!date_from_parts(year, month, day, &out->v.i)) {
+        const char *what = is_calendar_day(year, month, day) ? "date" : "date field value";
+        return error_set(e->err, STATUS_INVALID, 0, "%s out of range: %d-%02d-%02d", what,
+                         (int)(year < 0 ? year + 1 : year), month, day);
     }
     return STATUS_OK;
 }

@@ -8,6 +8,18 @@
 #include <string.h>
 #include <strings.h>
 
+/* "unit ... for type ..." with the unit's name as it was given, in lower case. */
+static enum status refuse_unit(const struct datum *name, const char *what, enum type_kind kind, const struct eval *e)
+{
+    char text[TYPE_NAME_BYTES];
+    struct type plain = type_make(kind);
+    char *lower = arena_strndup(e->a, (const char *)name->v.p, name->len);
+    for (char *p = lower; *p != '\0'; p++) {
+        *p = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+    }
+    return error_set(e->err, STATUS_INVALID, 0, "unit \"%s\" not %s for type %s", lower, what, type_text(&plain, text));
+}
+
 static enum status find_field(const struct datum *name, enum datetime_field *out, const struct eval *e)
 {
     if (e->memo != NULL && *e->memo != 0) {
@@ -15,10 +27,7 @@ static enum status find_field(const struct datum *name, enum datetime_field *out
         return STATUS_OK;
     }
     if (!datetime_field_from_name(datum_as_bytes(name), out)) {
-        char text[TYPE_NAME_BYTES];
-        struct type plain = type_make(e->arg_types[1].kind);
-        return error_set(e->err, STATUS_INVALID, 0, "unit \"%.*s\" not recognized for type %s", (int)name->len,
-                         (const char *)name->v.p, type_text(&plain, text));
+        return refuse_unit(name, "recognized", e->arg_types[1].kind, e);
     }
     if (e->memo != NULL) {
         *e->memo = (int64_t)*out + 1;
@@ -26,32 +35,70 @@ static enum status find_field(const struct datum *name, enum datetime_field *out
     return STATUS_OK;
 }
 
-static enum status part_of(enum datetime_field field, const struct datum *d, struct datetime_part *part,
+/* A field's refusal again, under the name that the call gave. */
+static enum status renamed(enum status st, const struct datum *name, const char *what, enum type_kind kind,
                            const struct eval *e)
 {
-    enum type_kind kind = e->arg_types[1].kind;
+    if (st == STATUS_INVALID && strncmp(e->err->text, "unit ", 5) == 0) {
+        return refuse_unit(name, what, kind, e);
+    }
+    return st;
+}
+
+/* date_trunc() knows the names of units alone; extract() knows these as well. */
+static const char *truncation_refusal(enum datetime_field field)
+{
+    bool unit = field != FIELD_DOW && field != FIELD_ISODOW && field != FIELD_DOY && field != FIELD_ISOYEAR &&
+                field != FIELD_EPOCH && field != FIELD_JULIAN;
+    return unit ? "supported" : "recognized";
+}
+
+static enum status part_of(enum datetime_field field, enum type_kind kind, const struct datum *x,
+                           struct datetime_part *part, const struct eval *e)
+{
+    enum status st;
     if (kind == TYPE_DATE) {
-        return date_extract(field, d->v.i, part, e->err);
+        st = date_extract(field, x[1].v.i, part, e->err);
+    } else if (kind == TYPE_TIME) {
+        st = time_extract(field, x[1].v.i, part, e->err);
+    } else if (kind == TYPE_INTERVAL) {
+        st = interval_extract(field, interval_load(x[1].v.p), part, e->err);
+    } else {
+        st = timestamp_extract(field, x[1].v.i, kind == TYPE_TIMESTAMPTZ, part, e->err);
     }
-    if (kind == TYPE_TIME) {
-        return time_extract(field, d->v.i, part, e->err);
-    }
-    if (kind == TYPE_INTERVAL) {
-        return interval_extract(field, interval_load(d->v.p), part, e->err);
-    }
-    return timestamp_extract(field, d->v.i, kind == TYPE_TIMESTAMPTZ, part, e->err);
+    return renamed(st, &x[0], "supported", kind, e);
+}
+
+/* So near the end of time that PostgreSQL divides as numeric, whose quotient has fewer digits than the microseconds. */
+static bool is_late_epoch(enum datetime_field field, enum type_kind kind, int64_t us)
+{
+    return field == FIELD_EPOCH && (kind == TYPE_TIMESTAMP || kind == TYPE_TIMESTAMPTZ) && us != TIMESTAMP_INFINITY &&
+           us >= INT64_MAX - DATETIME_EPOCH_US;
+}
+
+static enum status late_epoch(const struct datetime_part *part, struct datum *out, const struct eval *e)
+{
+    struct datum us = decimal_from_int128(e->a, part->coefficient, 0);
+    struct datum million = decimal_from_int(1000000);
+    struct datum seconds;
+    TRY(decimal_divide(e->a, &us, &million, &seconds, e->err));
+    *out = decimal_round(e->a, &seconds, 6);
+    return STATUS_OK;
 }
 
 static enum status extract(const struct datum *x, struct datum *out, const struct eval *e)
 {
     enum datetime_field field;
+    enum type_kind kind = e->arg_types[1].kind;
     struct datetime_part part = {.scale = 0};
     TRY(find_field(&x[0], &field, e));
-    TRY(part_of(field, &x[1], &part, e));
+    TRY(part_of(field, kind, x, &part, e));
     if (part.null) {
         *out = DATUM_NULL;
     } else if (part.infinite != 0) {
         return decimal_parse(part.infinite > 0 ? bytes_of("Infinity", 8) : bytes_of("-Infinity", 9), e->a, out, e->err);
+    } else if (is_late_epoch(field, kind, x[1].v.i)) {
+        return late_epoch(&part, out, e);
     } else {
         *out = decimal_from_int128(e->a, part.coefficient, part.scale);
     }
@@ -110,12 +157,20 @@ static bool special_part(enum datetime_field field, const struct datum *d, enum 
 static enum status date_part(const struct datum *x, struct datum *out, const struct eval *e)
 {
     enum datetime_field field;
+    enum type_kind kind = e->arg_types[1].kind;
     struct datetime_part part = {.scale = 0};
-    TRY(find_field(&x[0], &field, e));
-    if (special_part(field, &x[1], e->arg_types[1].kind, &out->v.d)) {
+    struct datum pair[2] = {x[0], x[1]};
+    if (kind == TYPE_DATE) { /* date_part(text, date) is defined over timestamp */
+        TRY(date_to_timestamp(x[1].v.i, &pair[1].v.i, e->err));
+        kind = TYPE_TIMESTAMP;
+    }
+    if (!datetime_field_from_name(datum_as_bytes(&x[0]), &field)) {
+        return refuse_unit(&x[0], "recognized", kind, e);
+    }
+    if (special_part(field, &pair[1], kind, &out->v.d)) {
         return STATUS_OK;
     }
-    TRY(part_of(field, &x[1], &part, e));
+    TRY(part_of(field, kind, pair, &part, e));
     if (part.null) {
         *out = DATUM_NULL;
     } else if (part.infinite != 0) {
@@ -134,7 +189,8 @@ static enum status truncate_stamp(const struct datum *x, struct datum *out, cons
         return STATUS_OK;
     }
     TRY(find_field(&x[0], &field, e));
-    return timestamp_truncate(field, x[1].v.i, &out->v.i, e->err);
+    enum status st = timestamp_truncate(field, x[1].v.i, &out->v.i, e->err);
+    return renamed(st, &x[0], truncation_refusal(field), e->arg_types[1].kind, e);
 }
 
 static enum status truncate_interval(const struct datum *x, struct datum *out, const struct eval *e)
@@ -142,7 +198,8 @@ static enum status truncate_interval(const struct datum *x, struct datum *out, c
     enum datetime_field field;
     struct interval value;
     TRY(find_field(&x[0], &field, e));
-    TRY(interval_truncate(field, interval_load(x[1].v.p), &value, e->err));
+    enum status st = interval_truncate(field, interval_load(x[1].v.p), &value, e->err);
+    TRY(renamed(st, &x[0], truncation_refusal(field), TYPE_INTERVAL, e));
     uint8_t *bytes = arena_alloc(e->a, 16);
     interval_store(bytes, value);
     *out = datum_bytes(bytes_of(bytes, 16));
