@@ -125,6 +125,7 @@ enum status expr_cast(struct arena *a, struct expr *e, const struct type *type, 
     struct type plain = *type;
     plain.typmod = -1;
     struct expr *cast;
-    TRY(resolve_make_call(a, row, plain, &e, 1, true, &cast, err));
+    /* What was asked for fails now; what only brings types together may never be reached. */
+    TRY(resolve_make_call(a, row, plain, &e, 1, context != CAST_IMPLICIT, &cast, err));
     return cast_modifier(a, cast, type, context, out, err);
 }
