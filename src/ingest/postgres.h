@@ -123,6 +123,8 @@ struct postgres {
     int64_t position_logged_us;
     int64_t status_sent_us;
     bool status_due; /* the durable position moved */
+    unsigned burst; /* messages since the stream was quiet last */
+    int64_t burst_us; /* when the newest of them came */
     int64_t lag_asked_us;
     bool lag_pending;
     bool once_target_known;

@@ -169,7 +169,10 @@ static enum status make_publication(struct check *c, struct error *err)
                 c->p->position_known ? " (and, since changes may be missing, remove the store folder and drop the slot)" : "");
     } else {
         st = postgres_command(c->p->control, "could not make the publication", (const char *)sql.data, NULL, err);
-        if (st == STATUS_OK) {
+        if (st == STATUS_INVALID) {
+            size_t used = strlen(err->text);
+            snprintf(err->text + used, sizeof err->text - used, ": run it as an owner of the tables: %s", (const char *)sql.data);
+        } else if (st == STATUS_OK) {
             message_line(MESSAGE_INFO, "source", "made publication=%s tables=%u", c->p->options.publication, catalog->table_count);
         }
     }
@@ -365,26 +368,27 @@ static enum status check_unique(struct check *c, const struct catalog_table *t, 
 static enum status check_key(struct check *c, const struct catalog_table *t, const struct source_table *found,
                              const struct source_columns *columns, struct error *err)
 {
-    static const char fix[] = "run ALTER TABLE \"%s\".\"%s\" REPLICA IDENTITY %s, or declare its primary key";
-    char how[320];
-    snprintf(how, sizeof how, fix, t->schema, t->name, "FULL");
+    char full[320];
+    snprintf(full, sizeof full, "run ALTER TABLE \"%s\".\"%s\" REPLICA IDENTITY FULL", t->schema, t->name);
     if (found->identity == 'n' && c->publishes_old) {
-        problem(c, "table %s.%s has REPLICA IDENTITY NOTHING, so updates and deletes would fail at the source: %s", t->schema, t->name, how);
+        problem(c, "table %s.%s has REPLICA IDENTITY NOTHING, so updates and deletes would fail at the source: %s%s", t->schema, t->name,
+                full, key_is(t, columns, true) ? " (or DEFAULT)" : "");
         return STATUS_OK;
     }
     if (found->identity == 'd' && !has_primary(columns)) {
-        problem(c, "table %s.%s has no primary key and REPLICA IDENTITY DEFAULT: add one there, or run ALTER TABLE \"%s\".\"%s\" REPLICA "
-                   "IDENTITY FULL",
-                t->schema, t->name, t->schema, t->name);
+        problem(c, "table %s.%s has no primary key and REPLICA IDENTITY DEFAULT: add one there, or %s", t->schema, t->name,
+                full);
         return STATUS_OK;
     }
     if (found->identity == 'd' && !key_is(t, columns, true)) {
-        problem(c, "table %s.%s: the declared key (%s) is not the source's primary key, and REPLICA IDENTITY DEFAULT sends only that: %s",
-                t->schema, t->name, t->where, how);
+        problem(c, "table %s.%s: the declared key (%s) is not the source's primary key, and REPLICA IDENTITY DEFAULT sends only that: "
+                   "%s, or declare the primary key",
+                t->schema, t->name, t->where, full);
         return STATUS_OK;
     }
     if (found->identity == 'i' && !key_is(t, columns, false)) {
-        problem(c, "table %s.%s: the declared key (%s) is not that of the index in REPLICA IDENTITY: %s", t->schema, t->name, t->where, how);
+        problem(c, "table %s.%s: the declared key (%s) is not that of the index in REPLICA IDENTITY: %s, or declare the index's columns",
+                t->schema, t->name, t->where, full);
         return STATUS_OK;
     }
     return check_unique(c, t, found->oid, err);

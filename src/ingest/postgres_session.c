@@ -30,9 +30,11 @@ static enum status check_branch(struct postgres *p, uint64_t timeline, struct er
     char sql[64];
     snprintf(sql, sizeof sql, "TIMELINE_HISTORY %" PRIu64, timeline);
     PGresult *result = NULL;
-    TRY(postgres_command(p->stream, "could not read the source's timeline history", sql, &result, err));
+    if (timeline > p->timeline) { /* an earlier one has no history that could contain ours */
+        TRY(postgres_command(p->stream, "could not read the source's timeline history", sql, &result, err));
+    }
     bool fits = false;
-    const char *line = PQntuples(result) == 1 && PQnfields(result) >= 2 ? PQgetvalue(result, 0, 1) : "";
+    const char *line = result != NULL && PQntuples(result) == 1 && PQnfields(result) >= 2 ? PQgetvalue(result, 0, 1) : "";
     while (*line != '\0' && !fits) {
         unsigned long parent;
         char lsn_text[POSTGRES_LSN_TEXT_BYTES];

@@ -304,6 +304,9 @@ static void show_progress(struct postgres *p, bool done)
     }
     double took = (double)(clock_mono_us() - s->begun_us) / 1e6 + 1e-6;
     double rate = (double)s->rows / took;
+    if (!done && took < 1) { /* short work needs no progress */
+        return;
+    }
     if (done) {
         message_progress("source", true, "snapshot done rows=%" PRIu64 " seconds=%.2f rows/s=%.0f", s->rows, took, rate);
         return;

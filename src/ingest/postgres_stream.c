@@ -29,8 +29,9 @@ enum {
     ONCE_ASK_US = 20000,
     /* One message arrives per send of the server: at full speed a short nap lets many be read with one call. */
     LINGER_US_MAX = 5000,
-    NAP_US = 150,
-    NAP_MESSAGES_MIN = 32
+    NAP_US = 20, /* and what the timer adds; longer ones fill the socket and stop the server */
+    NAP_MESSAGES_MIN = 40,
+    QUIET_US = 1000
 };
 
 /* ---- reports to the server ---- */
@@ -330,8 +331,8 @@ static enum status stream_ended(struct postgres *p, struct error *err)
 struct intake {
     int64_t begun_us;
     uint64_t handed_max;
-    unsigned messages;
-    unsigned fresh; /* since the socket was read last */
+    unsigned messages; /* of this call */
+    unsigned fresh;    /* since the socket was read last */
 };
 
 /* Nothing more is there just now. True where it pays to wait a moment: at full speed, or in the middle of a transaction. */
@@ -340,7 +341,7 @@ static bool linger(const struct postgres *p, const struct intake *in)
     if (in->messages == 0 || clock_mono_us() - in->begun_us > LINGER_US_MAX) {
         return false;
     }
-    if (in->messages >= NAP_MESSAGES_MIN) {
+    if (p->burst >= NAP_MESSAGES_MIN) {
         if (in->fresh == 0) { /* the last nap brought nothing */
             return false;
         }
@@ -370,6 +371,7 @@ static enum status take_frames(struct postgres *p, struct intake *in, bool *drai
         TRY(st);
         in->messages += 1;
         in->fresh += 1;
+        p->burst += 1;
         if (in->messages % 512 == 0 && clock_mono_us() - in->begun_us > 4 * LINGER_US_MAX) {
             return STATUS_OK;
         }
@@ -380,6 +382,7 @@ static enum status take_frames(struct postgres *p, struct intake *in, bool *drai
 static enum status intake(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err)
 {
     struct intake in = { .begun_us = clock_mono_us(), .handed_max = p->handed_bytes + budget_bytes };
+    p->burst = in.begun_us - p->burst_us > QUIET_US ? 0 : p->burst;
     bool consumed = false;
     bool drained = false;
     for (;;) {
@@ -441,8 +444,10 @@ static bool once_done(const struct postgres *p)
 
 enum status postgres_stream_poll(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err)
 {
+    uint64_t before = p->burst;
     TRY(intake(p, budget_bytes, more, err));
     int64_t now = clock_mono_us();
+    p->burst_us = p->burst != before ? now : p->burst_us;
     if (position_is_due(p, now)) {
         TRY(postgres_commit_position(p, p->seen, err));
     }
