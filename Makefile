@@ -41,7 +41,7 @@ BENCH     := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 .PHONY: all
 all:
 	@tools/run/packages.sh build run
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@tools/run/up.sh
 	@tools/run/show.sh 3 3
 	@echo
@@ -99,7 +99,7 @@ install: build
 
 test:
 	@tools/run/packages.sh build test
-	@$(MAKE) --no-print-directory build unit-build SAN=$(SAN)
+	@$(MAKE) --no-print-directory -j$$(nproc) build unit-build SAN=$(SAN)
 	@LOGFOLD_BUILD=$(BUILD) tests/run.sh
 
 .PHONY: unit-build

@@ -51,8 +51,8 @@ enum status error_add(struct flow *f, struct node *node, const struct plan_colum
     struct buffer text = BUFFER_EMPTY;
     struct buffer values = BUFFER_EMPTY;
     print_row(columns, column_count, row, &values);
-    buffer_printf(&text, "%s: %s, in row (%.*s)", node->plan->where == NULL ? "?" : node->plan->where, failure->text, (int)values.len,
-                  values.data == NULL ? "" : (const char *)values.data);
+    /* No file name or line: the text is part of the state, which depends on the log and on what the pipeline means alone. */
+    buffer_printf(&text, "%s, in row (%.*s)", failure->text, (int)values.len, values.data == NULL ? "" : (const char *)values.data);
     buffer_append_byte(&text, '\0');
     enum status st = error_add_text(f, node, (const char *)text.data, weight, err);
     buffer_release(&text);

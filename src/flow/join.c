@@ -40,11 +40,32 @@ static void side_add(struct side_rows *s, const struct datum *row, int64_t weigh
     s->items[s->count++] = (struct side_row){ .row = row, .weight = weight };
 }
 
+static enum status add_loaded(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value, bool minus_delta,
+                              struct side_rows *out, struct error *err)
+{
+    int64_t weight;
+    TRY(weight_read(value, &weight, err));
+    weight -= minus_delta ? bag_weight(&a->delta, key) : 0;
+    if (weight == 0) {
+        return STATUS_OK;
+    }
+    struct bytes kept = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
+    struct datum *row = arena_alloc(&j->flow->run, (a->input->out.width + 1) * sizeof *row);
+    TRY(arrangement_decode(a, kept, &j->flow->run, row, err));
+    side_add(out, row, weight);
+    return STATUS_OK;
+}
+
 /* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
 static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta, struct side_rows *out,
                         struct error *err)
 {
     out->count = 0;
+    if (a->rest_count == 0) { /* nothing but the key: one entry at most */
+        struct bytes value;
+        enum status st = store_get(a->map, prefix, &value, err);
+        return st == STATUS_NOT_FOUND ? STATUS_OK : st != STATUS_OK ? st : add_loaded(j, a, prefix, value, minus_delta, out, err);
+    }
     TRY(store_cursor_seek(a->cursor, prefix, err));
     for (;;) {
         struct bytes key;
@@ -57,16 +78,7 @@ static enum status load(struct joining *j, struct arrangement *a, struct bytes p
         if (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0) {
             return STATUS_OK;
         }
-        int64_t weight;
-        TRY(weight_read(value, &weight, err));
-        weight -= minus_delta ? bag_weight(&a->delta, key) : 0;
-        if (weight == 0) {
-            continue;
-        }
-        struct bytes kept = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
-        struct datum *row = arena_alloc(&j->flow->run, (a->input->out.width + 1) * sizeof *row);
-        TRY(arrangement_decode(a, kept, &j->flow->run, row, err));
-        side_add(out, row, weight);
+        TRY(add_loaded(j, a, key, value, minus_delta, out, err));
     }
 }
 

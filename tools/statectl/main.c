@@ -146,7 +146,7 @@ static int read_options(struct ctl_options *o, int argc, char **argv, const char
     struct error err;
     opterr = 0;
     int value;
-    while ((value = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
+    while ((value = getopt_long(argc, argv, "c:s:hV", longs, NULL)) != -1) {
         if (value == 'h') {
             print_help();
             return 0;
