@@ -1,7 +1,7 @@
 /* statectl: looks at a store, beside procd or without it. Never changes anything in it. */
 #include "ctl.h"
 
-#include "base/file.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "config/config.h"
 #include "pipeline/identity.h"
@@ -205,10 +205,25 @@ void ctl_find(const struct ctl *c, const char *name, const struct catalog_view *
     *table = *view != NULL ? NULL : catalog_find_table(&c->catalog, dot == NULL ? NULL : schema, bare);
 }
 
+/* `wait` also waits for the store itself: it may be told to before procd has made it. */
+static enum status open_store(struct ctl *c, bool patient, struct error *err)
+{
+    enum { PAUSE_US = 20000 };
+    int64_t deadline = clock_mono_us() + c->options.timeout_us;
+    for (;;) {
+        enum status st =
+            store_open(&c->store, &(struct store_options){ .path = c->options.store_path, .read_only = true }, err);
+        if (st == STATUS_OK || !patient || clock_mono_us() >= deadline) {
+            return st;
+        }
+        clock_sleep_us(PAUSE_US);
+    }
+}
+
 static int run_verb(struct ctl *c, const struct verb *verb)
 {
     struct error err;
-    enum status st = store_open(&c->store, &(struct store_options){ .path = c->options.store_path, .read_only = true }, &err);
+    enum status st = open_store(c, verb->run == verb_wait, &err);
     if (st != STATUS_OK) {
         return ctl_fail(EXIT_NO_ANSWER, &err);
     }
