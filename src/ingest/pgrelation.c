@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "event/event.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void pgrelation_set_init(struct pgrelation_set *set, const struct catalog *catalog, uint32_t table_id_next)
@@ -134,17 +135,18 @@ static void set_columns(struct pgrelation *r, const struct pgcolumn *columns, ui
 }
 
 struct pgrelation *pgrelation_describe(struct pgrelation_set *set, uint32_t oid, const char *schema, const char *name,
-                                       const struct pgcolumn *columns, uint32_t column_count, bool *is_new)
+                                       const struct pgcolumn *columns, uint32_t column_count)
 {
     struct pgrelation *r = pgrelation_find(set, oid);
-    *is_new = r == NULL;
-    if (r == NULL) {
+    bool is_new = r == NULL;
+    if (is_new) {
         r = add(set, oid);
     }
     const char *space = schema[0] == '\0' ? "pg_catalog" : schema;
     const struct catalog_table *table = catalog_find_table(set->catalog, space, name);
-    if (*is_new || !is_same(r, table, columns, column_count)) {
+    if (is_new || !is_same(r, table, columns, column_count)) {
         r->table = table;
+        snprintf(r->name, sizeof r->name, "%s.%s", space, name);
         set_columns(r, columns, column_count);
     }
     for (uint32_t i = 0; i < column_count; i++) {

@@ -23,15 +23,17 @@ struct pgcolumn {
 
 struct pgrelation {
     uint32_t oid;
+    char name[160];                    /* with its schema, for messages */
     const struct catalog_table *table; /* NULL = not declared */
     struct pgcolumn *columns;
     uint32_t column_count;
     uint32_t *key_columns; /* the declared key's columns that are there, as indexes of `columns` */
     uint32_t key_count;
-    uint32_t table_id;    /* valid if journalled */
-    bool journalled;      /* a SCHEMA item with table_id and these columns was handed out */
+    uint32_t table_id;      /* valid if journalled */
+    bool journalled;        /* a SCHEMA item with table_id and these columns was handed out */
     uint64_t journalled_in; /* the commit (by the caller's count) that carried it */
-    uint64_t session;     /* the newest session that described it */
+    uint64_t session;       /* the newest session that described it */
+    bool told;              /* not declared, and a line said that its changes are skipped */
 };
 
 struct pgrelation_set {
@@ -53,10 +55,9 @@ static inline struct pgrelation *pgrelation_find(struct pgrelation_set *set, uin
     return set->last != NULL && set->last->oid == oid ? set->last : pgrelation_find_slow(set, oid);
 }
 
-/* Takes a description: `columns` (names included) is copied, `key` is filled in here. `*is_new` tells whether the source had not
- * described this table before. */
+/* Takes a description: `columns` (names included) is copied, `key` is filled in here. */
 struct pgrelation *pgrelation_describe(struct pgrelation_set *set, uint32_t oid, const char *schema, const char *name,
-                                       const struct pgcolumn *columns, uint32_t column_count, bool *is_new);
+                                       const struct pgcolumn *columns, uint32_t column_count);
 /* Appends a SCHEMA item with a fresh id if the description in the log is not this one. `commit` is the caller's count. */
 void pgrelation_journal(struct pgrelation_set *set, struct pgrelation *relation, uint64_t commit, struct buffer *out);
 /* Commit `commit` was abandoned: what it journalled is not in the log. */

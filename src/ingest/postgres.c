@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BACKOFF_US_MIN = 100000, BACKOFF_US_MAX = 10000000, CONNECT_LOOK_MS = 5, SLOW_LOOK_MS = 1000, DURABLE_LOOK_MS = 20 };
+enum { BACKOFF_US_MIN = 100000, BACKOFF_US_MAX = 10000000, CONNECT_LOOK_MS = 5, SLOW_LOOK_MS = 1000, DURABLE_LOOK_MS = 20, PROVEN_US = 2000000 };
 
 static struct postgres *self(struct source *s)
 {
@@ -30,8 +30,22 @@ static bool matches(const char *url)
 
 /* ---- faults ---- */
 
+/* The server does not notice that we are gone while it waits to make the slot. */
+static void cancel_slot(struct postgres *p)
+{
+    PGcancel *cancel = PQgetCancel(p->stream);
+    char text[256];
+    if (cancel != NULL) {
+        PQcancel(cancel, text, sizeof text);
+        PQfreeCancel(cancel);
+    }
+}
+
 static void close_connections(struct postgres *p)
 {
+    if (p->state == POSTGRES_CREATING_SLOT) {
+        cancel_slot(p);
+    }
     PQfinish(p->stream);
     PQfinish(p->control);
     PQfinish(p->copy);
@@ -63,13 +77,20 @@ static enum status lose(struct postgres *p, const char *why, bool tell, struct e
     return postgres_commit_abandon(p, err);
 }
 
+/* A connection counts as recovered when it has brought something or has lasted, so that one that fails again and again at the same
+ * place is one loss, with growing pauses. */
 static void recovered(struct postgres *p)
 {
-    if (p->lost_at_us != 0) {
-        message_line(MESSAGE_INFO, "source", "connected again after=%.1fs", (double)(clock_mono_us() - p->lost_at_us) / 1e6);
-        p->lost_at_us = 0;
-        p->detail[0] = '\0';
+    if (p->lost_at_us == 0) {
+        return;
     }
+    int64_t now = clock_mono_us();
+    if (p->state == POSTGRES_STREAMING && p->position == p->stream_begun_at && now - p->stream_begun_us < PROVEN_US) {
+        return;
+    }
+    message_line(MESSAGE_INFO, "source", "connected again after=%.1fs", (double)(now - p->lost_at_us) / 1e6);
+    p->lost_at_us = 0;
+    p->detail[0] = '\0';
 }
 
 /* What the server refuses is final at the first start and tried again later: it may be about to be put right. */

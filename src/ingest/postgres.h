@@ -78,6 +78,8 @@ struct postgres {
     int64_t retry_at_us;
     int64_t backoff_us;
     int64_t lost_at_us; /* 0 = not lost */
+    int64_t stream_begun_us;
+    uint64_t stream_begun_at; /* LSN */
     char detail[256];
 
     /* what the log says */

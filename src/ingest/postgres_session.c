@@ -201,6 +201,21 @@ static enum status drop_slot(struct postgres *p, struct error *err)
     return STATUS_OK;
 }
 
+/* A process that was ended while its slot was being made leaves a walsender behind that waits for the source's transactions, maybe
+ * for hours, before it notices. The store's lock says that nobody else makes our slot, so that one is ours to end. */
+static void end_maker(struct postgres *p, const struct slot *slot)
+{
+    if (slot->active_pid == 0) {
+        return;
+    }
+    char pid[24];
+    snprintf(pid, sizeof pid, "%ld", slot->active_pid);
+    const char *params[] = { pid };
+    struct error ignored; /* where it may not be ended, wait_until_free says who holds the slot */
+    (void)postgres_query(p->control, "could not end the unfinished snapshot", "SELECT pg_terminate_backend($1::int)", 1, params, NULL,
+                         &ignored);
+}
+
 /* No position in the log: the slot is made here, together with the snapshot, and by nobody else. */
 static enum status prepare_new_slot(struct postgres *p, struct slot *slot, struct error *err)
 {
@@ -217,6 +232,7 @@ static enum status prepare_new_slot(struct postgres *p, struct slot *slot, struc
                          p->options.slot);
     }
     if (slot->exists) {
+        end_maker(p, slot);
         TRY(wait_until_free(p, slot, err));
         if (slot->exists) {
             TRY(drop_slot(p, err));
@@ -344,7 +360,11 @@ enum status postgres_stream_begin(struct postgres *p, struct error *err)
     p->position_logged_us = clock_mono_us();
     p->lag_pending = false;
     p->lag_asked_us = 0;
-    message_line(MESSAGE_INFO, "source", "streaming slot=%s publication=%s from lsn=%s", p->options.slot, p->options.publication, lsn);
+    p->stream_begun_us = p->position_logged_us;
+    p->stream_begun_at = p->position;
+    if (p->lost_at_us == 0) {
+        message_line(MESSAGE_INFO, "source", "streaming slot=%s publication=%s from lsn=%s", p->options.slot, p->options.publication, lsn);
+    }
     return STATUS_OK;
 }
 

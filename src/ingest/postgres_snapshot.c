@@ -125,8 +125,7 @@ static enum status describe_table(struct postgres *p, const struct catalog_table
         st = postgres_type_resolve(p, p->copy, columns[i].type_oid, columns[i].typmod, &columns[i].type, err);
     }
     if (st == STATUS_OK) {
-        bool is_new;
-        out->relation = pgrelation_describe(&p->relations, facts->oid, t->schema, t->name, columns, count, &is_new);
+        out->relation = pgrelation_describe(&p->relations, facts->oid, t->schema, t->name, columns, count);
         out->rows_expected = facts->rows;
         append_copy(t, facts, out->relation, &out->sql);
     }

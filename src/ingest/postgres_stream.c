@@ -152,6 +152,10 @@ static enum status find_relation(struct postgres *p, uint32_t oid, struct pgrela
         return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a change of table %u %s", oid,
                          p->in_transaction ? "without its description" : "outside a transaction");
     }
+    if (r->table == NULL && !r->told) {
+        message_line(MESSAGE_INFO, "source", "table %s is published but not declared: its changes are skipped", r->name);
+        r->told = true;
+    }
     *out = p->skip_transaction || r->table == NULL ? NULL : r;
     return STATUS_OK;
 }
@@ -224,12 +228,8 @@ static enum status take_relation(struct postgres *p, const struct pgoutput_messa
         }
     }
     if (st == STATUS_OK) {
-        bool is_new;
-        struct pgrelation *r = pgrelation_describe(&p->relations, m->oid, m->space, m->name, columns, m->column_count, &is_new);
+        struct pgrelation *r = pgrelation_describe(&p->relations, m->oid, m->space, m->name, columns, m->column_count);
         r->session = p->session;
-        if (is_new && r->table == NULL) {
-            message_line(MESSAGE_INFO, "source", "table %s.%s is published but not declared: its changes are skipped", m->space, m->name);
-        }
     }
     for (uint32_t i = 0; i < m->column_count; i++) {
         mem_free(columns[i].name);
@@ -317,13 +317,23 @@ static enum status take_frame(struct postgres *p, struct bytes frame, struct err
 
 /* ---- reading ---- */
 
-/* The server ended the stream: whatever it says, connecting again finds out whether that helps. */
+/* The server ended the stream: whatever it says, connecting again finds out whether that helps. But it looks the publication up as
+ * of the time of each change, so one that was missing then stays missing. */
 static enum status stream_ended(struct postgres *p, struct error *err)
 {
     PGresult *result = PQgetResult(p->stream);
     bool says = result != NULL && PQresultStatus(result) == PGRES_FATAL_ERROR;
+    const char *state = says ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    bool undefined = state != NULL && strcmp(state, "42704") == 0;
     postgres_error(p->stream, says ? result : NULL, "could not stream from the source", err);
     PQclear(result);
+    if (undefined) {
+        struct error cause = *err;
+        return error_set(err, STATUS_MISMATCH, 0,
+                         "%s; changes made while it was missing cannot be streamed: make it again, remove the store folder and drop slot "
+                         "\"%s\", then start again to take a new snapshot",
+                         cause.text, p->options.slot);
+    }
     err->status = STATUS_RETRY;
     return STATUS_RETRY;
 }
