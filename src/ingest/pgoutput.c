@@ -1,5 +1,5 @@
-/* The reader steps through the message with a check before each step; the first step too far makes it broken for good, so that a
- * message handler can read all its fields and ask once. */
+/* The reader steps through the message with a check before each step; the first step too far makes it broken for good,
+ * so that a message handler can read all its fields and ask once. */
 #include "ingest/pgoutput.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static size_t reader_left(const struct reader *r)
 
 static const uint8_t *take(struct reader *r, size_t len)
 {
-    static const uint8_t nothing[8] = { 0 };
+    static const uint8_t nothing[8] = {0};
     if (r->broken || reader_left(r) < len) {
         r->broken = true;
         return nothing; /* callers that read more than 8 bytes ask `broken` first */
@@ -86,7 +86,7 @@ static void take_tuple(struct reader *r, uint8_t tag, struct pgoutput_value *val
     for (uint32_t i = 0; i < count && !r->broken; i++) {
         take_value(r, &values[i]);
     }
-    *out = (struct pgoutput_tuple){ .tag = tag, .count = count, .values = values };
+    *out = (struct pgoutput_tuple){.tag = tag, .count = count, .values = values};
 }
 
 static void take_relation(struct pgoutput_decoder *d, struct reader *r, struct pgoutput_message *m)
@@ -211,20 +211,22 @@ static bool take_body(struct pgoutput_decoder *d, struct reader *r, struct pgout
     return false;
 }
 
-enum status pgoutput_decode(struct pgoutput_decoder *d, struct bytes message, struct pgoutput_message *out, struct error *err)
+enum status pgoutput_decode(struct pgoutput_decoder *d, struct bytes message, struct pgoutput_message *out,
+                            struct error *err)
 {
-    struct reader r = { .next = message.data, .end = message.data + message.len };
+    struct reader r = {.next = message.data, .end = message.data + message.len};
     if (message.len == 0) {
         return error_set(err, STATUS_INVALID, 0, "could not decode a pgoutput message: it is empty");
     }
     uint8_t tag = take_u8(&r);
-    *out = (struct pgoutput_message){ .kind = (enum pgoutput_kind)tag };
+    *out = (struct pgoutput_message){.kind = (enum pgoutput_kind)tag};
     if (!take_body(d, &r, out)) {
         return error_set(err, STATUS_UNSUPPORTED, 0, "could not decode a pgoutput message: unknown kind 0x%02x", tag);
     }
     if (r.broken || r.next != r.end) {
-        return error_set(err, STATUS_INVALID, 0, "could not decode a pgoutput message of kind '%c' and %zu bytes: it %s", tag,
-                         message.len, r.broken ? "ends too early or contradicts itself" : "goes on too long");
+        return error_set(err, STATUS_INVALID, 0,
+                         "could not decode a pgoutput message of kind '%c' and %zu bytes: it %s", tag, message.len,
+                         r.broken ? "ends too early or contradicts itself" : "goes on too long");
     }
     return STATUS_OK;
 }

@@ -1,7 +1,7 @@
 /* Decodes the messages of PostgreSQL's output plugin "pgoutput" (protocol 1 and 2 without streaming) from bytes.
  *
- * Source of the format: doc/src/sgml/protocol.sgml, "Logical Replication Message Formats". Pure: no connection, no memory but the
- * decoder's own. Every length is checked against the bytes given; what is handed out borrows them. */
+ * Source of the format: doc/src/sgml/protocol.sgml, "Logical Replication Message Formats". Pure: no connection, no
+ * memory but the decoder's own. Every length is checked against the bytes given; what is handed out borrows them. */
 #ifndef INGEST_PGOUTPUT_H
 #define INGEST_PGOUTPUT_H
 
@@ -55,11 +55,11 @@ struct pgoutput_column {
 /* One message. Only the members that the kind has are set. Times are microseconds since 2000-01-01 UTC. */
 struct pgoutput_message {
     enum pgoutput_kind kind;
-    uint64_t lsn;     /* BEGIN: LSN of the commit record; COMMIT: the same; ORIGIN, MESSAGE: theirs */
-    uint64_t end_lsn; /* COMMIT: where to resume */
-    int64_t time_us;  /* BEGIN, COMMIT */
-    uint32_t xid;     /* BEGIN */
-    uint32_t oid;     /* RELATION, INSERT, UPDATE, DELETE: the relation; TYPE: the type */
+    uint64_t lsn;      /* BEGIN: LSN of the commit record; COMMIT: the same; ORIGIN, MESSAGE: theirs */
+    uint64_t end_lsn;  /* COMMIT: where to resume */
+    int64_t time_us;   /* BEGIN, COMMIT */
+    uint32_t xid;      /* BEGIN */
+    uint32_t oid;      /* RELATION, INSERT, UPDATE, DELETE: the relation; TYPE: the type */
     const char *space; /* RELATION, TYPE: schema name, "" = pg_catalog */
     const char *name;  /* RELATION, TYPE, ORIGIN; MESSAGE: prefix */
     uint8_t identity;  /* RELATION: 'd', 'n', 'f', 'i' */
@@ -80,9 +80,10 @@ struct pgoutput_decoder {
     struct pgoutput_column columns[PGOUTPUT_COLUMNS_MAX];
 };
 
-/* Decodes one whole message. `out` borrows `message` and `d` until the next call. STATUS_INVALID where the bytes end too early,
- * go on too long or contradict themselves; STATUS_UNSUPPORTED for a message kind that was not asked for. */
-enum status pgoutput_decode(struct pgoutput_decoder *d, struct bytes message, struct pgoutput_message *out, struct error *err);
+/* Decodes one whole message. `out` borrows `message` and `d` until the next call. STATUS_INVALID where the bytes end
+ * too early, go on too long or contradict themselves; STATUS_UNSUPPORTED for a message kind that was not asked for. */
+enum status pgoutput_decode(struct pgoutput_decoder *d, struct bytes message, struct pgoutput_message *out,
+                            struct error *err);
 
 static inline uint32_t pgoutput_relation(const struct pgoutput_message *m, uint32_t idx)
 {

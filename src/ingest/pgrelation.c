@@ -10,7 +10,7 @@
 
 void pgrelation_set_init(struct pgrelation_set *set, const struct catalog *catalog, uint32_t table_id_next)
 {
-    *set = (struct pgrelation_set){ .catalog = catalog, .table_id_next = table_id_next };
+    *set = (struct pgrelation_set){.catalog = catalog, .table_id_next = table_id_next};
 }
 
 static void release_columns(struct pgrelation *r)
@@ -31,7 +31,7 @@ void pgrelation_set_release(struct pgrelation_set *set)
         }
     }
     mem_free(set->slots);
-    *set = (struct pgrelation_set){ 0 };
+    *set = (struct pgrelation_set){0};
 }
 
 static struct pgrelation **slot_of(struct pgrelation **slots, uint32_t slot_count, uint32_t oid)
@@ -93,14 +93,16 @@ static bool is_declared_key(const struct catalog_table *table, const char *name)
     return false;
 }
 
-static bool is_same(const struct pgrelation *r, const struct catalog_table *table, const struct pgcolumn *columns, uint32_t count)
+static bool is_same(const struct pgrelation *r, const struct catalog_table *table, const struct pgcolumn *columns,
+                    uint32_t count)
 {
     if (r->table != table || r->column_count != count) {
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct pgcolumn *old = &r->columns[i];
-        if (old->type_oid != columns[i].type_oid || old->typmod != columns[i].typmod || strcmp(old->name, columns[i].name) != 0) {
+        if (old->type_oid != columns[i].type_oid || old->typmod != columns[i].typmod ||
+            strcmp(old->name, columns[i].name) != 0) {
             return false;
         }
     }
@@ -124,7 +126,8 @@ static void set_columns(struct pgrelation *r, const struct pgcolumn *columns, ui
             r->key_columns[r->key_count] = i;
             r->key_count += 1;
         }
-        /* The schema file may name a type without its schema ("mood" for "public.mood"): the log uses the declared spelling. */
+        /* The schema file may name a type without its schema ("mood" for "public.mood"): the log uses the declared
+         * spelling. */
         const struct catalog_column *declared = r->table == NULL ? NULL : declared_column(r->table, c->name);
         const char *dot = strrchr(c->type.name, '.');
         if (declared != NULL && c->type.kind == TYPE_OTHER && declared->type.kind == TYPE_OTHER && dot != NULL &&
@@ -168,13 +171,13 @@ void pgrelation_journal(struct pgrelation_set *set, struct pgrelation *relation,
     struct event_column *columns = arena_zalloc(&a, (relation->column_count + 1) * sizeof *columns);
     for (uint32_t i = 0; i < relation->column_count; i++) {
         const struct pgcolumn *c = &relation->columns[i];
-        columns[i] = (struct event_column){ .name = c->name, .type = c->type, .key = c->key };
+        columns[i] = (struct event_column){.name = c->name, .type = c->type, .key = c->key};
     }
-    struct event_schema schema = { .table_id = relation->table_id,
-                                   .schema = relation->table->schema,
-                                   .table = relation->table->name,
-                                   .columns = columns,
-                                   .column_count = relation->column_count };
+    struct event_schema schema = {.table_id = relation->table_id,
+                                  .schema = relation->table->schema,
+                                  .table = relation->table->name,
+                                  .columns = columns,
+                                  .column_count = relation->column_count};
     event_append_schema(out, &schema);
     arena_release(&a);
 }

@@ -1,7 +1,8 @@
 /* The tables that a PostgreSQL source describes: columns, types, and under which journal id their rows go into the log.
  *
- * A table that the schema files do not declare has an entry too (its rows are skipped). An entry lives as long as the set; a new
- * description of the same table changes it in place, and where that changes anything a new journal id is taken with the next row. */
+ * A table that the schema files do not declare has an entry too (its rows are skipped). An entry lives as long as the
+ * set; a new description of the same table changes it in place, and where that changes anything a new journal id is
+ * taken with the next row. */
 #ifndef INGEST_PGRELATION_H
 #define INGEST_PGRELATION_H
 
@@ -58,7 +59,8 @@ static inline struct pgrelation *pgrelation_find(struct pgrelation_set *set, uin
 /* Takes a description: `columns` (names included) is copied, `key` is filled in here. */
 struct pgrelation *pgrelation_describe(struct pgrelation_set *set, uint32_t oid, const char *schema, const char *name,
                                        const struct pgcolumn *columns, uint32_t column_count);
-/* Appends a SCHEMA item with a fresh id if the description in the log is not this one. `commit` is the caller's count. */
+/* Appends a SCHEMA item with a fresh id if the description in the log is not this one. `commit` is the caller's count.
+ */
 void pgrelation_journal(struct pgrelation_set *set, struct pgrelation *relation, uint64_t commit, struct buffer *out);
 /* Commit `commit` was abandoned: what it journalled is not in the log. */
 void pgrelation_forget(struct pgrelation_set *set, uint64_t commit);

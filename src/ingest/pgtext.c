@@ -1,5 +1,5 @@
-/* The short ways accept only what they understand completely; anything unusual (infinity, BC, long numbers, years of five digits)
- * is left to datum_parse, so that they cannot decide differently. */
+/* The short ways accept only what they understand completely; anything unusual (infinity, BC, long numbers, years of
+ * five digits) is left to datum_parse, so that they cannot decide differently. */
 #include "ingest/pgtext.h"
 
 #include "row/datum.h"
@@ -66,7 +66,7 @@ static int two_digits(const uint8_t *p)
 /* "2024-02-29" at `p`; days since 2000-01-01. */
 static bool read_date(const uint8_t *p, int64_t *out)
 {
-    static const uint8_t month_days[12] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    static const uint8_t month_days[12] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     int century = two_digits(p);
     int rest = two_digits(p + 2);
     int month = two_digits(p + 5);
@@ -146,11 +146,12 @@ static bool append_bool(struct buffer *out, struct bytes text)
 
 static bool append_decimal(struct buffer *out, struct bytes text, int32_t typmod)
 {
-    struct datum d = { 0 };
+    struct datum d = {0};
     if (!read_decimal(text, &d.v.i, &d.len)) {
         return false;
     }
-    if (typmod >= 0 && d.len != (uint32_t)((typmod - 4) & 0x7ff)) { /* another scale than declared: let datum_parse decide */
+    if (typmod >= 0 &&
+        d.len != (uint32_t)((typmod - 4) & 0x7ff)) { /* another scale than declared: let datum_parse decide */
         return false;
     }
     packed_append_datum(out, TYPE_NUMERIC, &d);
@@ -207,7 +208,8 @@ static bool append_fast(struct buffer *out, const struct type *type, struct byte
     return done;
 }
 
-enum status pgtext_append(struct buffer *out, const struct type *type, struct bytes text, struct arena *scratch, struct error *err)
+enum status pgtext_append(struct buffer *out, const struct type *type, struct bytes text, struct arena *scratch,
+                          struct error *err)
 {
     if (append_fast(out, type, text)) {
         return STATUS_OK;

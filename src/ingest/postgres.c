@@ -1,4 +1,5 @@
-/* The PostgreSQL source: its state machine, and what happens when the connection is lost. The steps are in postgres_*.c. */
+/* The PostgreSQL source: its state machine, and what happens when the connection is lost. The steps are in
+ * postgres_*.c. */
 #include "ingest/postgres.h"
 
 #include "base/clock.h"
@@ -10,7 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BACKOFF_US_MIN = 100000, BACKOFF_US_MAX = 10000000, CONNECT_LOOK_MS = 5, SLOW_LOOK_MS = 1000, DURABLE_LOOK_MS = 20, PROVEN_US = 2000000 };
+enum {
+    BACKOFF_US_MIN = 100000,
+    BACKOFF_US_MAX = 10000000,
+    CONNECT_LOOK_MS = 5,
+    SLOW_LOOK_MS = 1000,
+    DURABLE_LOOK_MS = 20,
+    PROVEN_US = 2000000
+};
 
 static struct postgres *self(struct source *s)
 {
@@ -77,8 +85,8 @@ static enum status lose(struct postgres *p, const char *why, bool tell, struct e
     return postgres_commit_abandon(p, err);
 }
 
-/* A connection counts as recovered when it has brought something or has lasted, so that one that fails again and again at the same
- * place is one loss, with growing pauses. */
+/* A connection counts as recovered when it has brought something or has lasted, so that one that fails again and again
+ * at the same place is one loss, with growing pauses. */
 static void recovered(struct postgres *p)
 {
     if (p->lost_at_us == 0) {
@@ -179,15 +187,17 @@ static enum status check_options(const struct source_options *o, struct error *e
         return st;
     }
     PQconninfoFree(parsed);
-    if (o->slot == NULL || strlen(o->slot) > 63 || o->slot[strspn(o->slot, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0' ||
-        o->slot[0] == '\0') {
-        return error_set(err, STATUS_INVALID, 0, "\"%s\" cannot name a slot: use 1 to 63 lower-case letters, digits and underscores",
+    if (o->slot == NULL || strlen(o->slot) > 63 ||
+        o->slot[strspn(o->slot, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0' || o->slot[0] == '\0') {
+        return error_set(err, STATUS_INVALID, 0,
+                         "\"%s\" cannot name a slot: use 1 to 63 lower-case letters, digits and underscores",
                          o->slot == NULL ? "" : o->slot);
     }
     if (o->publication == NULL || o->publication[0] == '\0') {
         return error_set(err, STATUS_INVALID, 0, "source.publication must be named");
     }
-    return o->catalog->table_count > 0 ? STATUS_OK : error_set(err, STATUS_INVALID, 0, "the schema files declare no table");
+    return o->catalog->table_count > 0 ? STATUS_OK
+                                       : error_set(err, STATUS_INVALID, 0, "the schema files declare no table");
 }
 
 /* Connects and goes through the checks, waiting: this is the start, nothing else happens yet. */
@@ -196,7 +206,7 @@ static enum status first_session(struct postgres *p, struct error *err)
     TRY(postgres_connect_begin(p, err));
     while (p->state == POSTGRES_CONNECTING) {
         TRY(connecting(p, err));
-        struct pollfd fd = { .fd = PQsocket(p->stream), .events = POLLIN };
+        struct pollfd fd = {.fd = PQsocket(p->stream), .events = POLLIN};
         if (p->state == POSTGRES_CONNECTING) {
             poll(&fd, 1, CONNECT_LOOK_MS);
         }
@@ -296,22 +306,22 @@ static enum status postgres_acknowledge(struct source *s, uint64_t durable_seq_n
 static void postgres_status(const struct source *s, struct source_status *out)
 {
     const struct postgres *p = self_const(s);
-    *out = (struct source_status){ .connected = p->state != POSTGRES_DOWN && p->state != POSTGRES_CONNECTING,
-                                   .snapshot = p->state == POSTGRES_COPYING || p->state == POSTGRES_CREATING_SLOT ||
-                                               p->state == POSTGRES_WAITING,
-                                   .received = p->received,
-                                   .commit_time_us = p->commit_time_us };
+    *out = (struct source_status){.connected = p->state != POSTGRES_DOWN && p->state != POSTGRES_CONNECTING,
+                                  .snapshot = p->state == POSTGRES_COPYING || p->state == POSTGRES_CREATING_SLOT ||
+                                              p->state == POSTGRES_WAITING,
+                                  .received = p->received,
+                                  .commit_time_us = p->commit_time_us};
     uint64_t at = p->seen > p->position ? p->seen : p->position;
     postgres_lsn_text(at, out->position);
     out->lag_bytes = p->server_end > at ? p->server_end - at : 0;
     snprintf(out->detail, sizeof out->detail, "%s", p->detail);
 }
 
-const struct source_methods source_postgres_methods = { .matches = matches,
-                                                        .open = postgres_open,
-                                                        .close = postgres_close,
-                                                        .poll = postgres_poll,
-                                                        .fd = postgres_fd,
-                                                        .timeout_ms = postgres_timeout_ms,
-                                                        .acknowledge = postgres_acknowledge,
-                                                        .status = postgres_status };
+const struct source_methods source_postgres_methods = {.matches = matches,
+                                                       .open = postgres_open,
+                                                       .close = postgres_close,
+                                                       .poll = postgres_poll,
+                                                       .fd = postgres_fd,
+                                                       .timeout_ms = postgres_timeout_ms,
+                                                       .acknowledge = postgres_acknowledge,
+                                                       .status = postgres_status};

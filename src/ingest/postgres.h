@@ -1,11 +1,12 @@
-/* What the parts of the PostgreSQL source share: one struct, and the steps of a session in the order in which they happen.
+/* What the parts of the PostgreSQL source share: one struct, and the steps of a session in the order in which they
+ * happen.
  *
- * connect (query) -> identify, check, slot (session, check) -> [wait until the log has "pg.slot_made" -> make the slot -> copy
- * (snapshot)] -> stream. Every step but the short catalogue questions is asynchronous: the spine is not held up. Failures with
- * STATUS_RETRY mean: the session is over, try again after a pause; anything else ends the program.
+ * connect (query) -> identify, check, slot (session, check) -> [wait until the log has "pg.slot_made" -> make the slot
+ * -> copy (snapshot)] -> stream. Every step but the short catalogue questions is asynchronous: the spine is not held
+ * up. Failures with STATUS_RETRY mean: the session is over, try again after a pause; anything else ends the program.
  *
- * Positions in the log: pg.system_id, pg.timeline, pg.slot_made (a hash of the slot's name: this store has made it, so it may drop
- * it before the snapshot is complete), pg.lsn (everything before it is in the log). */
+ * Positions in the log: pg.system_id, pg.timeline, pg.slot_made (a hash of the slot's name: this store has made it, so
+ * it may drop it before the snapshot is complete), pg.lsn (everything before it is in the log). */
 #ifndef INGEST_POSTGRES_H
 #define INGEST_POSTGRES_H
 
@@ -27,11 +28,7 @@ enum postgres_state {
     POSTGRES_ENDED /* `once` is satisfied */
 };
 
-enum {
-    POSTGRES_RING = 64,
-    POSTGRES_VERSION_MIN = 100000,
-    POSTGRES_LSN_TEXT_BYTES = 24
-};
+enum { POSTGRES_RING = 64, POSTGRES_VERSION_MIN = 100000, POSTGRES_LSN_TEXT_BYTES = 24 };
 
 struct postgres_type {
     uint32_t oid;
@@ -119,13 +116,13 @@ struct postgres {
     int64_t begin_time_us;
     uint32_t begin_xid;
     uint64_t message_lsn;
-    uint64_t seen;       /* everything before it was received */
-    uint64_t server_end; /* the source's end as last heard */
+    uint64_t seen;        /* everything before it was received */
+    uint64_t server_end;  /* the source's end as last heard */
     bool position_wanted; /* the server asked how far we are: log a position even if nothing happened */
     int64_t position_logged_us;
     int64_t status_sent_us;
-    bool status_due; /* the durable position moved */
-    unsigned burst; /* messages since the stream was quiet last */
+    bool status_due;  /* the durable position moved */
+    unsigned burst;   /* messages since the stream was quiet last */
     int64_t burst_us; /* when the newest of them came */
     int64_t lag_asked_us;
     bool lag_pending;
@@ -137,7 +134,8 @@ struct postgres {
 
 /* ---- postgres_query.c: talking to the server ---- */
 
-/* Starts the replication connection (postgres_connect_step goes on with it) or makes an ordinary one, waiting at most 5 s. */
+/* Starts the replication connection (postgres_connect_step goes on with it) or makes an ordinary one, waiting at most 5
+ * s. */
 enum status postgres_connect_begin(struct postgres *p, struct error *err);
 enum status postgres_connect_step(struct postgres *p, bool *done, struct error *err);
 enum status postgres_connect_plain(struct postgres *p, PGconn **out, struct error *err);
@@ -155,7 +153,8 @@ bool postgres_parse_u64(const char *text, uint64_t *out);
 
 /* ---- postgres_session.c: who the server is, and the slot ---- */
 
-/* After the replication connection is there: identifies, checks, decides about the slot and goes into the next state. */
+/* After the replication connection is there: identifies, checks, decides about the slot and goes into the next state.
+ */
 enum status postgres_session_begin(struct postgres *p, struct error *err);
 enum status postgres_slot_create(struct postgres *p, struct error *err);      /* WAITING -> CREATING_SLOT */
 enum status postgres_slot_create_step(struct postgres *p, struct error *err); /* -> COPYING */
@@ -163,10 +162,13 @@ enum status postgres_stream_begin(struct postgres *p, struct error *err);     /*
 
 /* ---- postgres_check.c: whether the source's tables are what the schema files declare ---- */
 
-/* Makes the publication where that is allowed, and collects all problems: one line each, the first one (and how many) in `err`. */
+/* Makes the publication where that is allowed, and collects all problems: one line each, the first one (and how many)
+ * in `err`. */
 enum status postgres_check(struct postgres *p, struct error *err);
-/* The type of a column as values are to be read: built-in, a domain's base type, or TYPE_OTHER by the source's name for it. */
-enum status postgres_type_resolve(struct postgres *p, PGconn *conn, uint32_t oid, int32_t typmod, struct type *out, struct error *err);
+/* The type of a column as values are to be read: built-in, a domain's base type, or TYPE_OTHER by the source's name for
+ * it. */
+enum status postgres_type_resolve(struct postgres *p, PGconn *conn, uint32_t oid, int32_t typmod, struct type *out,
+                                  struct error *err);
 
 /* ---- postgres_snapshot.c ---- */
 
@@ -178,13 +180,20 @@ void postgres_snapshot_free(struct postgres *p);
 
 enum status postgres_stream_poll(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err);
 enum status postgres_status_send(struct postgres *p, bool ask_reply, struct error *err);
-int64_t postgres_stream_due_us(const struct postgres *p); /* when it wants to be called again, on the clock of clock_mono_us */
+int64_t
+postgres_stream_due_us(const struct postgres *p); /* when it wants to be called again, on the clock of clock_mono_us */
+
+/* ---- postgres_change.c: changes as items of the commit, which they begin where needed ---- */
+
+/* INSERT, UPDATE, DELETE; `raw` is the whole message, kept where a value cannot be decoded. */
+enum status postgres_change(struct postgres *p, const struct pgoutput_message *m, struct bytes raw, struct error *err);
+enum status postgres_change_truncate(struct postgres *p, const struct pgoutput_message *m, struct error *err);
 
 /* ---- postgres_commit.c: handing commits to the log ---- */
 
 void postgres_commit_begin(struct postgres *p, int64_t time_us, uint64_t xid);
-/* Call after each item, which began at `mark` in p->out: hands a full chunk over. An item too large for the log is replaced by a
- * QUARANTINE item. */
+/* Call after each item, which began at `mark` in p->out: hands a full chunk over. An item too large for the log is
+ * replaced by a QUARANTINE item. */
 enum status postgres_commit_item(struct postgres *p, size_t mark, const char *origin, struct error *err);
 /* Ends the commit with pg.lsn = `lsn`. */
 enum status postgres_commit_end(struct postgres *p, uint64_t lsn, struct error *err);

@@ -1,6 +1,7 @@
 /* Compares the source's tables and publication with what the schema files declare, before anything is streamed.
  *
- * All problems are found in one pass, each with what to do about it, so that a first start does not become a series of attempts. */
+ * All problems are found in one pass, each with what to do about it, so that a first start does not become a series of
+ * attempts. */
 #include "ingest/postgres.h"
 
 #include "base/memory.h"
@@ -57,7 +58,8 @@ static void problem(struct check *c, const char *format, ...)
 
 /* ---- types ---- */
 
-enum status postgres_type_resolve(struct postgres *p, PGconn *conn, uint32_t oid, int32_t typmod, struct type *out, struct error *err)
+enum status postgres_type_resolve(struct postgres *p, PGconn *conn, uint32_t oid, int32_t typmod, struct type *out,
+                                  struct error *err)
 {
     static const char sql[] =
         "WITH RECURSIVE base(typ, typmod) AS (SELECT $1::oid, $2::int4 UNION ALL SELECT t.typbasetype, t.typtypmod"
@@ -78,18 +80,19 @@ enum status postgres_type_resolve(struct postgres *p, PGconn *conn, uint32_t oid
     char typmod_text[16];
     snprintf(oid_text, sizeof oid_text, "%u", oid);
     snprintf(typmod_text, sizeof typmod_text, "%d", typmod);
-    const char *params[] = { oid_text, typmod_text };
+    const char *params[] = {oid_text, typmod_text};
     PGresult *result = NULL;
     TRY(postgres_query(conn, "could not ask the source for a type", sql, 2, params, &result, err));
     if (PQntuples(result) == 1) {
-        *out = type_from_oid((uint32_t)strtoul(PQgetvalue(result, 0, 0), NULL, 10), (int32_t)strtol(PQgetvalue(result, 0, 1), NULL, 10));
+        *out = type_from_oid((uint32_t)strtoul(PQgetvalue(result, 0, 0), NULL, 10),
+                             (int32_t)strtol(PQgetvalue(result, 0, 1), NULL, 10));
         if (out->kind == TYPE_OTHER) {
             snprintf(out->name, sizeof out->name, "%s", PQgetvalue(result, 0, 2));
         }
     }
     PQclear(result);
     mem_grow(&p->types, &p->type_capacity, p->type_count + 1, sizeof *p->types);
-    p->types[p->type_count] = (struct postgres_type){ .oid = oid, .typmod = typmod, .type = *out };
+    p->types[p->type_count] = (struct postgres_type){.oid = oid, .typmod = typmod, .type = *out};
     p->type_count += 1;
     return STATUS_OK;
 }
@@ -130,12 +133,14 @@ static void append_create_publication(struct check *c, bool via_root, struct buf
     }
 }
 
-static enum status find_table(struct check *c, const struct catalog_table *t, struct source_table *out, bool *found, struct error *err)
+static enum status find_table(struct check *c, const struct catalog_table *t, struct source_table *out, bool *found,
+                              struct error *err)
 {
-    static const char sql[] = "SELECT c.oid, c.relkind, c.relreplident, has_table_privilege(c.oid, 'SELECT') FROM pg_class c"
-                              " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"
-                              " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
-    const char *params[] = { t->schema, t->name };
+    static const char sql[] =
+        "SELECT c.oid, c.relkind, c.relreplident, has_table_privilege(c.oid, 'SELECT') FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2"
+        " AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+    const char *params[] = {t->schema, t->name};
     PGresult *result = NULL;
     TRY(postgres_query(c->p->control, "could not ask the source for its tables", sql, 2, params, &result, err));
     *found = PQntuples(result) == 1;
@@ -155,7 +160,7 @@ static enum status make_publication(struct check *c, struct error *err)
     const struct catalog *catalog = c->p->options.catalog;
     bool via_root = false;
     for (uint32_t i = 0; i < catalog->table_count; i++) {
-        struct source_table t = { 0 };
+        struct source_table t = {0};
         bool found = false;
         TRY(find_table(c, catalog->tables[i], &t, &found, err));
         via_root = via_root || (found && t.kind == 'p');
@@ -165,15 +170,19 @@ static enum status make_publication(struct check *c, struct error *err)
     buffer_append_byte(&sql, 0);
     enum status st = STATUS_OK;
     if (!c->p->options.create || c->p->position_known) {
-        problem(c, "publication \"%s\" does not exist at the source: run %.700s%s", c->p->options.publication, (const char *)sql.data,
-                c->p->position_known ? " (and, since changes may be missing, remove the store folder and drop the slot)" : "");
+        problem(c, "publication \"%s\" does not exist at the source: run %.700s%s", c->p->options.publication,
+                (const char *)sql.data,
+                c->p->position_known ? " (and, since changes may be missing, remove the store folder and drop the slot)"
+                                     : "");
     } else {
         st = postgres_command(c->p->control, "could not make the publication", (const char *)sql.data, NULL, err);
         if (st == STATUS_INVALID) {
             size_t used = strlen(err->text);
-            snprintf(err->text + used, sizeof err->text - used, ": run it as an owner of the tables: %s", (const char *)sql.data);
+            snprintf(err->text + used, sizeof err->text - used, ": run it as an owner of the tables: %s",
+                     (const char *)sql.data);
         } else if (st == STATUS_OK) {
-            message_line(MESSAGE_INFO, "source", "made publication=%s tables=%u", c->p->options.publication, catalog->table_count);
+            message_line(MESSAGE_INFO, "source", "made publication=%s tables=%u", c->p->options.publication,
+                         catalog->table_count);
         }
     }
     buffer_release(&sql);
@@ -182,10 +191,11 @@ static enum status make_publication(struct check *c, struct error *err)
 
 static enum status check_publication(struct check *c, bool *exists, struct error *err)
 {
-    static const char sql[] = "SELECT p.pubinsert, p.pubupdate, p.pubdelete,"
-                              " coalesce((to_jsonb(p)->>'pubtruncate')::bool, true),"
-                              " coalesce((to_jsonb(p)->>'pubviaroot')::bool, false) FROM pg_publication p WHERE p.pubname = $1";
-    const char *params[] = { c->p->options.publication };
+    static const char sql[] =
+        "SELECT p.pubinsert, p.pubupdate, p.pubdelete,"
+        " coalesce((to_jsonb(p)->>'pubtruncate')::bool, true),"
+        " coalesce((to_jsonb(p)->>'pubviaroot')::bool, false) FROM pg_publication p WHERE p.pubname = $1";
+    const char *params[] = {c->p->options.publication};
     PGresult *result = NULL;
     TRY(postgres_query(c->p->control, "could not ask the source for its publications", sql, 1, params, &result, err));
     *exists = PQntuples(result) == 1;
@@ -198,7 +208,8 @@ static enum status check_publication(struct check *c, bool *exists, struct error
         c->via_root = publishes[4];
         if (!publishes[0] || !publishes[1] || !publishes[2] || !publishes[3]) {
             problem(c,
-                    "publication \"%s\" leaves out%s%s%s%s: run ALTER PUBLICATION \"%s\" SET (publish = 'insert, update, delete, truncate')",
+                    "publication \"%s\" leaves out%s%s%s%s: run ALTER PUBLICATION \"%s\" SET (publish = 'insert, "
+                    "update, delete, truncate')",
                     c->p->options.publication, publishes[0] ? "" : " insert", publishes[1] ? "" : " update",
                     publishes[2] ? "" : " delete", publishes[3] ? "" : " truncate", c->p->options.publication);
         }
@@ -209,13 +220,15 @@ static enum status check_publication(struct check *c, bool *exists, struct error
 
 static enum status check_published(struct check *c, const struct catalog_table *t, struct error *err)
 {
-    static const char sql[] = "SELECT 1 FROM pg_publication_tables WHERE pubname = $1 AND schemaname = $2 AND tablename = $3";
-    const char *params[] = { c->p->options.publication, t->schema, t->name };
+    static const char sql[] =
+        "SELECT 1 FROM pg_publication_tables WHERE pubname = $1 AND schemaname = $2 AND tablename = $3";
+    const char *params[] = {c->p->options.publication, t->schema, t->name};
     PGresult *result = NULL;
-    TRY(postgres_query(c->p->control, "could not ask the source for its published tables", sql, 3, params, &result, err));
+    TRY(postgres_query(c->p->control, "could not ask the source for its published tables", sql, 3, params, &result,
+                       err));
     if (PQntuples(result) == 0) {
-        problem(c, "publication \"%s\" lacks table %s.%s: run ALTER PUBLICATION \"%s\" ADD TABLE \"%s\".\"%s\"", c->p->options.publication,
-                t->schema, t->name, c->p->options.publication, t->schema, t->name);
+        problem(c, "publication \"%s\" lacks table %s.%s: run ALTER PUBLICATION \"%s\" ADD TABLE \"%s\".\"%s\"",
+                c->p->options.publication, t->schema, t->name, c->p->options.publication, t->schema, t->name);
     }
     PQclear(result);
     return STATUS_OK;
@@ -229,11 +242,11 @@ static void columns_release(struct source_columns *columns)
         mem_free(columns->at[i].name);
     }
     mem_free(columns->at);
-    *columns = (struct source_columns){ 0 };
+    *columns = (struct source_columns){0};
 }
 
-static enum status load_columns(struct check *c, const struct catalog_table *t, const char *oid, struct source_columns *out,
-                                struct error *err)
+static enum status load_columns(struct check *c, const struct catalog_table *t, const char *oid,
+                                struct source_columns *out, struct error *err)
 {
     static const char format[] =
         "SELECT a.attname, a.atttypid, a.atttypmod, %s AND (l.names IS NULL OR l.names ? a.attname::text),"
@@ -247,8 +260,9 @@ static enum status load_columns(struct check *c, const struct catalog_table *t, 
     int version = c->p->server_version;
     const char *key_count = version >= 110000 ? "indnkeyatts" : "indnatts";
     char sql[1536];
-    snprintf(sql, sizeof sql, format, version >= 120000 && version < 180000 ? "a.attgenerated = ''" : "true", key_count, key_count);
-    const char *params[] = { oid, c->p->options.publication, t->schema, t->name };
+    snprintf(sql, sizeof sql, format, version >= 120000 && version < 180000 ? "a.attgenerated = ''" : "true", key_count,
+             key_count);
+    const char *params[] = {oid, c->p->options.publication, t->schema, t->name};
     PGresult *r = NULL;
     TRY(postgres_query(c->p->control, "could not ask the source for its columns", sql, 4, params, &r, err));
     enum status st = STATUS_OK;
@@ -279,10 +293,12 @@ static void check_columns(struct check *c, const struct catalog_table *t, const 
         char x[TYPE_NAME_BYTES];
         char y[TYPE_NAME_BYTES];
         if (found == NULL) {
-            problem(c, "table %s.%s has no column \"%s\" (declared at %s)", t->schema, t->name, declared->name, t->where);
+            problem(c, "table %s.%s has no column \"%s\" (declared at %s)", t->schema, t->name, declared->name,
+                    t->where);
         } else if (!type_fits(&declared->type, &found->type)) {
-            problem(c, "column %s.%s.%s is %s at the source but declared %s at %s: declare the source's type", t->schema, t->name,
-                    declared->name, type_text(&found->type, y), type_text(&declared->type, x), t->where);
+            problem(c, "column %s.%s.%s is %s at the source but declared %s at %s: declare the source's type",
+                    t->schema, t->name, declared->name, type_text(&found->type, y), type_text(&declared->type, x),
+                    t->where);
         } else if (!found->published) {
             problem(c, "publication \"%s\" does not send column %s.%s.%s (a column list, or a generated column)",
                     c->p->options.publication, t->schema, t->name, declared->name);
@@ -325,12 +341,15 @@ static bool has_primary(const struct source_columns *columns)
     return found;
 }
 
-/* Rows are kept by the declared key, so the source must keep it unique, not null, and at every moment of a transaction. */
+/* Rows are kept by the declared key, so the source must keep it unique, not null, and at every moment of a transaction.
+ */
 static enum status check_unique(struct check *c, const struct catalog_table *t, const char *oid, struct error *err)
 {
     static const char format[] =
-        "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
-        " AND i.indpred IS NULL AND i.indexprs IS NULL AND (SELECT bool_and(a.attname = ANY ($2::text[]) AND a.attnotnull)"
+        "SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND "
+        "i.indimmediate"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL AND (SELECT bool_and(a.attname = ANY ($2::text[]) AND "
+        "a.attnotnull)"
         " FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.%s - 1])))";
     char sql[640];
     snprintf(sql, sizeof sql, format, c->p->server_version >= 110000 ? "indnkeyatts" : "indnatts");
@@ -350,12 +369,14 @@ static enum status check_unique(struct check *c, const struct catalog_table *t, 
     }
     buffer_append(&keys, "}", 2);
     buffer_append_byte(&words, 0);
-    const char *params[] = { oid, (const char *)keys.data };
+    const char *params[] = {oid, (const char *)keys.data};
     PGresult *result = NULL;
-    enum status st = postgres_query(c->p->control, "could not ask the source for its indexes", sql, 2, params, &result, err);
+    enum status st =
+        postgres_query(c->p->control, "could not ask the source for its indexes", sql, 2, params, &result, err);
     if (st == STATUS_OK && PQgetvalue(result, 0, 0)[0] != 't') {
         problem(c,
-                "table %s.%s: the declared key (%s) is not unique at the source: it needs a PRIMARY KEY or an undeferrable UNIQUE index over "
+                "table %s.%s: the declared key (%s) is not unique at the source: it needs a PRIMARY KEY or an "
+                "undeferrable UNIQUE index over "
                 "NOT NULL columns of it (declared at %s)",
                 t->schema, t->name, (const char *)words.data, t->where);
     }
@@ -371,23 +392,27 @@ static enum status check_key(struct check *c, const struct catalog_table *t, con
     char full[320];
     snprintf(full, sizeof full, "run ALTER TABLE \"%s\".\"%s\" REPLICA IDENTITY FULL", t->schema, t->name);
     if (found->identity == 'n' && c->publishes_old) {
-        problem(c, "table %s.%s has REPLICA IDENTITY NOTHING, so updates and deletes would fail at the source: %s%s", t->schema, t->name,
-                full, key_is(t, columns, true) ? " (or DEFAULT)" : "");
+        problem(c, "table %s.%s has REPLICA IDENTITY NOTHING, so updates and deletes would fail at the source: %s%s",
+                t->schema, t->name, full, key_is(t, columns, true) ? " (or DEFAULT)" : "");
         return STATUS_OK;
     }
     if (found->identity == 'd' && !has_primary(columns)) {
-        problem(c, "table %s.%s has no primary key and REPLICA IDENTITY DEFAULT: add one there, or %s", t->schema, t->name,
-                full);
+        problem(c, "table %s.%s has no primary key and REPLICA IDENTITY DEFAULT: add one there, or %s", t->schema,
+                t->name, full);
         return STATUS_OK;
     }
     if (found->identity == 'd' && !key_is(t, columns, true)) {
-        problem(c, "table %s.%s: the declared key (%s) is not the source's primary key, and REPLICA IDENTITY DEFAULT sends only that: "
-                   "%s, or declare the primary key",
+        problem(c,
+                "table %s.%s: the declared key (%s) is not the source's primary key, and REPLICA IDENTITY DEFAULT "
+                "sends only that: "
+                "%s, or declare the primary key",
                 t->schema, t->name, t->where, full);
         return STATUS_OK;
     }
     if (found->identity == 'i' && !key_is(t, columns, false)) {
-        problem(c, "table %s.%s: the declared key (%s) is not that of the index in REPLICA IDENTITY: %s, or declare the index's columns",
+        problem(c,
+                "table %s.%s: the declared key (%s) is not that of the index in REPLICA IDENTITY: %s, or declare the "
+                "index's columns",
                 t->schema, t->name, t->where, full);
         return STATUS_OK;
     }
@@ -398,7 +423,7 @@ static enum status check_key(struct check *c, const struct catalog_table *t, con
 
 static enum status check_table(struct check *c, const struct catalog_table *t, struct error *err)
 {
-    struct source_table found = { 0 };
+    struct source_table found = {0};
     bool exists = false;
     TRY(find_table(c, t, &found, &exists, err));
     if (!exists) {
@@ -406,21 +431,25 @@ static enum status check_table(struct check *c, const struct catalog_table *t, s
         return STATUS_OK;
     }
     if (found.kind != 'r' && found.kind != 'p') {
-        problem(c, "%s.%s (declared at %s) is a view or foreign table at the source: only tables can be streamed", t->schema, t->name,
-                t->where);
+        problem(c, "%s.%s (declared at %s) is a view or foreign table at the source: only tables can be streamed",
+                t->schema, t->name, t->where);
         return STATUS_OK;
     }
     if (found.kind == 'p' && !c->via_root) {
-        problem(c, "table %s.%s is partitioned: run ALTER PUBLICATION \"%s\" SET (publish_via_partition_root = true), or declare its partitions",
+        problem(c,
+                "table %s.%s is partitioned: run ALTER PUBLICATION \"%s\" SET (publish_via_partition_root = true), or "
+                "declare its partitions",
                 t->schema, t->name, c->p->options.publication);
     } else {
         TRY(check_published(c, t, err));
     }
     if (!found.readable && !c->p->position_known) {
-        problem(c, "table %s.%s may not be read for the snapshot: run GRANT SELECT ON \"%s\".\"%s\" TO the role of the source's url",
+        problem(c,
+                "table %s.%s may not be read for the snapshot: run GRANT SELECT ON \"%s\".\"%s\" TO the role of the "
+                "source's url",
                 t->schema, t->name, t->schema, t->name);
     }
-    struct source_columns columns = { 0 };
+    struct source_columns columns = {0};
     enum status st = load_columns(c, t, found.oid, &columns, err);
     if (st == STATUS_OK) {
         check_columns(c, t, &columns);
@@ -432,7 +461,7 @@ static enum status check_table(struct check *c, const struct catalog_table *t, s
 
 enum status postgres_check(struct postgres *p, struct error *err)
 {
-    struct check c = { .p = p };
+    struct check c = {.p = p};
     bool exists = false;
     TRY(check_publication(&c, &exists, err));
     if (!exists) {

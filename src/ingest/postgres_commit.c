@@ -1,7 +1,7 @@
 /* Handing commits to the log, and which LSN is safe to acknowledge.
  *
- * Invariant: durable_lsn is the pg.lsn of a commit that is on disk. The source is never told of a later one: after a restart the
- * log is what we resume from. */
+ * Invariant: durable_lsn is the pg.lsn of a commit that is on disk. The source is never told of a later one: after a
+ * restart the log is what we resume from. */
 #include "ingest/postgres.h"
 
 #include "base/checksum.h"
@@ -47,7 +47,8 @@ enum status postgres_commit_item(struct postgres *p, size_t mark, const char *or
     size_t item = p->out.len - mark;
     if (item > SOURCE_ITEM_BYTES_MAX) {
         char reason[128];
-        snprintf(reason, sizeof reason, "a row of %zu bytes is larger than the log's limit of %d", item, SOURCE_ITEM_BYTES_MAX);
+        snprintf(reason, sizeof reason, "a row of %zu bytes is larger than the log's limit of %d", item,
+                 SOURCE_ITEM_BYTES_MAX);
         uint8_t raw[QUARANTINE_RAW_BYTES_MAX];
         memcpy(raw, p->out.data + mark, sizeof raw);
         p->out.len = mark;
@@ -58,10 +59,11 @@ enum status postgres_commit_item(struct postgres *p, size_t mark, const char *or
 
 static void remember(struct postgres *p, uint64_t seq, uint64_t lsn)
 {
-    if (p->ring_count == POSTGRES_RING) { /* the newest entries become one: its earlier commits are acknowledged a little later */
+    if (p->ring_count ==
+        POSTGRES_RING) { /* the newest entries become one: its earlier commits are acknowledged a little later */
         p->ring_count -= 1;
     }
-    p->ring[(p->ring_first + p->ring_count) % POSTGRES_RING] = (struct postgres_pending){ .seq = seq, .lsn = lsn };
+    p->ring[(p->ring_first + p->ring_count) % POSTGRES_RING] = (struct postgres_pending){.seq = seq, .lsn = lsn};
     p->ring_count += 1;
 }
 

@@ -25,14 +25,12 @@ static const char session_options[] =
 enum { PARAM_COUNT = 12 };
 
 /* Before dbname: defaults that the user's own string may override. After it: what the program relies on. */
-static void fill_params(const struct postgres *p, bool replication, const char *names[PARAM_COUNT], const char *values[PARAM_COUNT])
+static void fill_params(const struct postgres *p, bool replication, const char *names[PARAM_COUNT],
+                        const char *values[PARAM_COUNT])
 {
-    static const char *const fixed[][2] = { { "connect_timeout", "5" },
-                                            { "fallback_application_name", "logfold" },
-                                            { "tcp_user_timeout", "20000" },
-                                            { "keepalives_idle", "10" },
-                                            { "keepalives_interval", "5" },
-                                            { "keepalives_count", "3" } };
+    static const char *const fixed[][2] = {{"connect_timeout", "5"},      {"fallback_application_name", "logfold"},
+                                           {"tcp_user_timeout", "20000"}, {"keepalives_idle", "10"},
+                                           {"keepalives_interval", "5"},  {"keepalives_count", "3"}};
     size_t n = 0;
     for (; n < sizeof fixed / sizeof fixed[0]; n++) {
         names[n] = fixed[n][0];
@@ -62,11 +60,13 @@ static bool contains_any(const char *text, const char *const *parts, size_t coun
     return false;
 }
 
-/* libpq gives no SQLSTATE for a refused connection: a FATAL that is not about the server's state will not pass by itself. */
+/* libpq gives no SQLSTATE for a refused connection: a FATAL that is not about the server's state will not pass by
+ * itself. */
 static bool refusal_is_final(const PGconn *conn)
 {
-    static const char *const passing[] = { "starting up", "shutting down", "recovery", "too many", "connection slots",
-                                           "not yet accepting", "terminating", "number of requested standby" };
+    static const char *const passing[] = {
+        "starting up",      "shutting down",     "recovery",    "too many",
+        "connection slots", "not yet accepting", "terminating", "number of requested standby"};
     const char *text = PQerrorMessage(conn);
     return PQconnectionNeedsPassword(conn) ||
            (strstr(text, "FATAL:") != NULL && !contains_any(text, passing, sizeof passing / sizeof passing[0]));
@@ -74,7 +74,7 @@ static bool refusal_is_final(const PGconn *conn)
 
 static bool state_may_pass(const char *state)
 {
-    static const char *const classes[] = { "08", "40", "53", "55", "57", "58" };
+    static const char *const classes[] = {"08", "40", "53", "55", "57", "58"};
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (strncmp(state, classes[i], 2) == 0) {
             return true;
@@ -98,8 +98,8 @@ enum status postgres_error(PGconn *conn, const PGresult *result, const char *wha
         text = "the server closed the connection";
         len = strlen(text);
     }
-    return error_set(err, st, 0, "%s: %.*s%s%.*s", what, (int)(len > MESSAGE_BYTES_SHOWN ? MESSAGE_BYTES_SHOWN : len), text,
-                     detail == NULL ? "" : ": ", detail == NULL ? 0 : 200, detail == NULL ? "" : detail);
+    return error_set(err, st, 0, "%s: %.*s%s%.*s", what, (int)(len > MESSAGE_BYTES_SHOWN ? MESSAGE_BYTES_SHOWN : len),
+                     text, detail == NULL ? "" : ": ", detail == NULL ? 0 : 200, detail == NULL ? "" : detail);
 }
 
 static enum status refused(PGconn *conn, struct error *err)
@@ -107,8 +107,8 @@ static enum status refused(PGconn *conn, struct error *err)
     enum status st = refusal_is_final(conn) ? STATUS_INVALID : STATUS_RETRY;
     const char *text = PQerrorMessage(conn);
     size_t len = strcspn(text, "\n");
-    return error_set(err, st, 0, "could not connect to the source: %.*s", (int)(len > MESSAGE_BYTES_SHOWN ? MESSAGE_BYTES_SHOWN : len),
-                     text);
+    return error_set(err, st, 0, "could not connect to the source: %.*s",
+                     (int)(len > MESSAGE_BYTES_SHOWN ? MESSAGE_BYTES_SHOWN : len), text);
 }
 
 enum status postgres_connect_begin(struct postgres *p, struct error *err)
@@ -143,7 +143,8 @@ enum status postgres_connect_step(struct postgres *p, bool *done, struct error *
     }
     return clock_mono_us() < p->connect_deadline_us
                ? STATUS_OK
-               : error_set(err, STATUS_RETRY, 0, "could not connect to the source: no answer within %d s", CONNECT_US_MAX / 1000000);
+               : error_set(err, STATUS_RETRY, 0, "could not connect to the source: no answer within %d s",
+                           CONNECT_US_MAX / 1000000);
 }
 
 enum status postgres_connect_plain(struct postgres *p, PGconn **out, struct error *err)

@@ -1,7 +1,7 @@
 /* The first state: every declared table as of the moment at which the slot begins, copied into one commit.
  *
- * The commit becomes whole with its last chunk and its position; ended before that it vanishes from the log, and the next start
- * drops the slot and begins again. READ items replace: each table is truncated first. */
+ * The commit becomes whole with its last chunk and its position; ended before that it vanishes from the log, and the
+ * next start drops the slot and begins again. READ items replace: each table is truncated first. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/message.h"
@@ -39,15 +39,17 @@ struct table_facts {
     struct buffer filter; /* the publication's WHERE, ended by NUL; empty = none */
 };
 
-static enum status load_facts(struct postgres *p, const struct catalog_table *t, struct table_facts *out, struct error *err)
+static enum status load_facts(struct postgres *p, const struct catalog_table *t, struct table_facts *out,
+                              struct error *err)
 {
     static const char sql[] =
         "SELECT c.oid, c.relkind, CASE WHEN c.reltuples > 0 AND c.relpages > 0"
         " THEN c.reltuples / c.relpages * (pg_relation_size(c.oid) / current_setting('block_size')::float8)"
         " ELSE pg_relation_size(c.oid) / 100.0 END,"
-        " (SELECT to_jsonb(t)->>'rowfilter' FROM pg_publication_tables t WHERE t.pubname = $3 AND t.schemaname = $1 AND t.tablename = $2)"
+        " (SELECT to_jsonb(t)->>'rowfilter' FROM pg_publication_tables t WHERE t.pubname = $3 AND t.schemaname = $1 "
+        "AND t.tablename = $2)"
         " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2";
-    const char *params[] = { t->schema, t->name, p->options.publication };
+    const char *params[] = {t->schema, t->name, p->options.publication};
     PGresult *r = NULL;
     TRY(postgres_query(p->copy, "could not ask the source for a table", sql, 3, params, &r, err));
     bool found = PQntuples(r) == 1;
@@ -61,27 +63,31 @@ static enum status load_facts(struct postgres *p, const struct catalog_table *t,
     }
     PQclear(r);
     return found ? STATUS_OK
-                 : error_set(err, STATUS_RETRY, 0, "could not copy table %s.%s: it is gone from the source", t->schema, t->name);
+                 : error_set(err, STATUS_RETRY, 0, "could not copy table %s.%s: it is gone from the source", t->schema,
+                             t->name);
 }
 
 static PGresult *ask_columns(struct postgres *p, const struct catalog_table *t, uint32_t oid, struct error *err)
 {
-    static const char format[] = "SELECT a.attname, a.atttypid, a.atttypmod FROM pg_attribute a LEFT JOIN"
-                                 " (SELECT to_jsonb(t)->'attnames' AS names FROM pg_publication_tables t WHERE t.pubname = $2"
-                                 "  AND t.schemaname = $3 AND t.tablename = $4) l ON true"
-                                 " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND %s"
-                                 " AND (l.names IS NULL OR l.names ? a.attname::text) ORDER BY a.attnum";
+    static const char format[] =
+        "SELECT a.attname, a.atttypid, a.atttypmod FROM pg_attribute a LEFT JOIN"
+        " (SELECT to_jsonb(t)->'attnames' AS names FROM pg_publication_tables t WHERE t.pubname = $2"
+        "  AND t.schemaname = $3 AND t.tablename = $4) l ON true"
+        " WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped AND %s"
+        " AND (l.names IS NULL OR l.names ? a.attname::text) ORDER BY a.attnum";
     char sql[640];
-    snprintf(sql, sizeof sql, format, p->server_version >= 120000 && p->server_version < 180000 ? "a.attgenerated = ''" : "true");
+    snprintf(sql, sizeof sql, format,
+             p->server_version >= 120000 && p->server_version < 180000 ? "a.attgenerated = ''" : "true");
     char oid_text[16];
     snprintf(oid_text, sizeof oid_text, "%u", oid);
-    const char *params[] = { oid_text, p->options.publication, t->schema, t->name };
+    const char *params[] = {oid_text, p->options.publication, t->schema, t->name};
     PGresult *r = NULL;
-    return postgres_query(p->copy, "could not ask the source for columns", sql, 4, params, &r, err) == STATUS_OK ? r : NULL;
+    return postgres_query(p->copy, "could not ask the source for columns", sql, 4, params, &r, err) == STATUS_OK ? r
+                                                                                                                 : NULL;
 }
 
-static void append_copy(const struct catalog_table *t, const struct table_facts *facts, const struct pgrelation *relation,
-                        struct buffer *sql)
+static void append_copy(const struct catalog_table *t, const struct table_facts *facts,
+                        const struct pgrelation *relation, struct buffer *sql)
 {
     bool query = facts->filter.len > 0 || facts->partitioned;
     buffer_append_text(sql, query ? "COPY (SELECT " : "COPY ");
@@ -107,8 +113,8 @@ static void append_copy(const struct catalog_table *t, const struct table_facts 
     buffer_append_byte(sql, 0);
 }
 
-static enum status describe_table(struct postgres *p, const struct catalog_table *t, struct postgres_snapshot_table *out,
-                                  struct table_facts *facts, struct error *err)
+static enum status describe_table(struct postgres *p, const struct catalog_table *t,
+                                  struct postgres_snapshot_table *out, struct table_facts *facts, struct error *err)
 {
     TRY(load_facts(p, t, facts, err));
     PGresult *r = ask_columns(p, t, facts->oid, err);
@@ -167,11 +173,13 @@ static enum status copy_begin(struct postgres *p, struct error *err)
 enum status postgres_snapshot_begin(struct postgres *p, const char *snapshot_name, uint64_t point, struct error *err)
 {
     TRY(postgres_connect_plain(p, &p->copy, err));
-    TRY(postgres_command(p->copy, "could not begin the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL, err));
+    TRY(postgres_command(p->copy, "could not begin the snapshot", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                         NULL, err));
     char *literal = PQescapeLiteral(p->copy, snapshot_name, strlen(snapshot_name));
     struct buffer sql = BUFFER_EMPTY;
     buffer_printf(&sql, "SET TRANSACTION SNAPSHOT %s", literal);
-    enum status st = postgres_command(p->copy, "could not take over the slot's snapshot", (const char *)sql.data, NULL, err);
+    enum status st =
+        postgres_command(p->copy, "could not take over the slot's snapshot", (const char *)sql.data, NULL, err);
     buffer_release(&sql);
     PQfreemem(literal);
     TRY(st);
@@ -183,7 +191,7 @@ enum status postgres_snapshot_begin(struct postgres *p, const char *snapshot_nam
     s->point = point;
     s->begun_us = clock_mono_us();
     for (uint32_t i = 0; i < s->count; i++) {
-        struct table_facts facts = { 0 };
+        struct table_facts facts = {0};
         st = describe_table(p, catalog->tables[i], &s->tables[i], &facts, err);
         buffer_release(&facts.filter);
         TRY(st);
@@ -235,7 +243,8 @@ static struct bytes unescape(struct arena *a, struct bytes field)
 }
 
 /* One field of a line of COPY text; `escapes` tells whether the line has backslashes. */
-static enum status append_field(struct postgres *p, const struct pgcolumn *column, struct bytes field, bool escapes, struct error *err)
+static enum status append_field(struct postgres *p, const struct pgcolumn *column, struct bytes field, bool escapes,
+                                struct error *err)
 {
     if (escapes) {
         if (field.len == 2 && field.data[0] == '\\' && field.data[1] == 'N') {
@@ -263,7 +272,8 @@ static enum status append_fields(struct postgres *p, const struct pgrelation *r,
         TRY(append_field(p, &r->columns[i], bytes_of(next, (size_t)(stop - next)), escapes, err));
         next = stop + 1;
     }
-    return next == end + 1 || r->column_count == 0 ? STATUS_OK : error_set(err, STATUS_INVALID, 0, "the line has too many fields");
+    return next == end + 1 || r->column_count == 0 ? STATUS_OK
+                                                   : error_set(err, STATUS_INVALID, 0, "the line has too many fields");
 }
 
 static enum status take_row(struct postgres *p, struct bytes line, struct error *err)
@@ -307,13 +317,14 @@ static void show_progress(struct postgres *p, bool done)
         return;
     }
     if (done) {
-        message_progress("source", true, "snapshot done rows=%" PRIu64 " seconds=%.2f rows/s=%.0f", s->rows, took, rate);
+        message_progress("source", true, "snapshot done rows=%" PRIu64 " seconds=%.2f rows/s=%.0f", s->rows, took,
+                         rate);
         return;
     }
     double share = s->rows_expected > 0 ? (double)s->rows / s->rows_expected : 0;
     share = share > 0.99 ? 0.99 : share;
-    message_progress("source", false, "snapshot rows=%" PRIu64 " %.0f%% rows/s=%.0f left=%.0fs", s->rows, share * 100, rate,
-                     share > 0 ? took / share * (1 - share) : 0.0);
+    message_progress("source", false, "snapshot rows=%" PRIu64 " %.0f%% rows/s=%.0f left=%.0fs", s->rows, share * 100,
+                     rate, share > 0 ? took / share * (1 - share) : 0.0);
 }
 
 /* ---- steps ---- */

@@ -1,12 +1,11 @@
-/* The stream: frames of the replication connection, messages in them, changes into the log's items, and our reports back.
+/* The stream: frames of the replication connection, messages in them, and our reports back. Changes go to
+ * postgres_change.c.
  *
- * Invariants: a transaction becomes exactly one commit, or none if it touches no declared table; what was received up to `seen` is
- * handed out; a transaction whose commit record lies before `position` is in the log already. */
+ * Invariants: a transaction becomes exactly one commit, or none if it touches no declared table; what was received up
+ * to `seen` is handed out; a transaction whose commit record lies before `position` is in the log already. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/message.h"
-#include "event/event.h"
-#include "ingest/pgtext.h"
 #include "ingest/postgres.h"
 
 #include <poll.h>
@@ -54,174 +53,19 @@ enum status postgres_status_send(struct postgres *p, bool ask_reply, struct erro
     return STATUS_OK;
 }
 
-/* ---- rows into items ---- */
-
-static enum status append_value(struct postgres *p, const struct pgcolumn *column, const struct pgoutput_value *v, struct error *err)
-{
-    switch ((enum pgoutput_value_kind)v->kind) {
-    case PGOUTPUT_TEXT:
-        return pgtext_append(&p->out, &column->type, bytes_of(v->data, v->len), &p->scratch, err);
-    case PGOUTPUT_NULL:
-        packed_append_nil(&p->out);
-        return STATUS_OK;
-    case PGOUTPUT_UNCHANGED:
-        packed_append_datum(&p->out, column->type.kind, &DATUM_MISSING);
-        return STATUS_OK;
-    case PGOUTPUT_BINARY:
-        break;
-    }
-    return error_set(err, STATUS_INVALID, 0, "a binary value of %u bytes was sent though none was asked for", v->len);
-}
-
-/* An unchanged TOAST value stands in the old row if that was sent whole. */
-static enum status append_new_row(struct postgres *p, const struct pgrelation *r, const struct pgoutput_tuple *row,
-                                  const struct pgoutput_tuple *old, struct error *err)
-{
-    for (uint32_t i = 0; i < row->count; i++) {
-        const struct pgoutput_value *v = &row->values[i];
-        if (v->kind == PGOUTPUT_UNCHANGED && old != NULL && old->tag == 'O') {
-            v = &old->values[i];
-        }
-        TRY(append_value(p, &r->columns[i], v, err));
-    }
-    return STATUS_OK;
-}
-
-/* Of a 'K' tuple only the identity's columns were sent. */
-static enum status append_old_row(struct postgres *p, const struct pgrelation *r, const struct pgoutput_tuple *old, struct error *err)
-{
-    static const struct pgoutput_value not_sent = { .kind = PGOUTPUT_UNCHANGED };
-    for (uint32_t i = 0; i < old->count; i++) {
-        bool sent = old->tag == 'O' || r->columns[i].identity;
-        TRY(append_value(p, &r->columns[i], sent ? &old->values[i] : &not_sent, err));
-    }
-    return STATUS_OK;
-}
-
-static bool key_changed(const struct pgrelation *r, const struct pgoutput_tuple *old, const struct pgoutput_tuple *row)
-{
-    for (uint32_t k = 0; k < r->key_count; k++) {
-        const struct pgoutput_value *x = &old->values[r->key_columns[k]];
-        const struct pgoutput_value *y = &row->values[r->key_columns[k]];
-        if (y->kind != PGOUTPUT_UNCHANGED &&
-            (x->kind != y->kind || x->len != y->len || (x->len > 0 && memcmp(x->data, y->data, x->len) != 0))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum status append_change(struct postgres *p, const struct pgrelation *r, const struct pgoutput_message *m, struct error *err)
-{
-    if (m->kind == PGOUTPUT_INSERT) {
-        event_append_row(&p->out, EVENT_INSERT, r->table_id, r->column_count);
-        return append_new_row(p, r, &m->new_row, NULL, err);
-    }
-    if (m->kind == PGOUTPUT_DELETE) {
-        event_append_row(&p->out, EVENT_DELETE, r->table_id, r->column_count);
-        return append_old_row(p, r, &m->old_row, err);
-    }
-    const struct pgoutput_tuple *old = m->old_row.tag == 0 ? NULL : &m->old_row;
-    event_append_row(&p->out, EVENT_UPDATE, r->table_id, r->column_count);
-    TRY(append_new_row(p, r, &m->new_row, old, err));
-    if (old == NULL || !key_changed(r, old, &m->new_row)) {
-        event_append_no_old(&p->out);
-        return STATUS_OK;
-    }
-    event_append_old(&p->out, r->column_count);
-    return append_old_row(p, r, old, err);
-}
-
-static void make_origin(const struct postgres *p, const struct pgrelation *r, char *out, size_t bytes)
-{
-    char lsn[POSTGRES_LSN_TEXT_BYTES];
-    snprintf(out, bytes, "%.100s.%.100s, %s", r->table->schema, r->table->name, postgres_lsn_text(p->message_lsn, lsn));
-}
-
-static void ensure_commit(struct postgres *p)
-{
-    if (!p->commit_begun) {
-        postgres_commit_begin(p, p->begin_time_us, p->begin_xid);
-    }
-}
-
-static enum status find_relation(struct postgres *p, uint32_t oid, struct pgrelation **out, struct error *err)
-{
-    struct pgrelation *r = pgrelation_find(&p->relations, oid);
-    if (!p->in_transaction || r == NULL || r->session != p->session) {
-        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a change of table %u %s", oid,
-                         p->in_transaction ? "without its description" : "outside a transaction");
-    }
-    if (r->table == NULL && !r->told) {
-        message_line(MESSAGE_INFO, "source", "table %s is published but not declared: its changes are skipped", r->name);
-        r->told = true;
-    }
-    *out = p->skip_transaction || r->table == NULL ? NULL : r;
-    return STATUS_OK;
-}
-
-static enum status take_change(struct postgres *p, const struct pgoutput_message *m, struct bytes raw, struct error *err)
-{
-    struct pgrelation *r;
-    TRY(find_relation(p, m->oid, &r, err));
-    if (r == NULL) {
-        return STATUS_OK;
-    }
-    if ((m->new_row.tag != 0 && m->new_row.count != r->column_count) || (m->old_row.tag != 0 && m->old_row.count != r->column_count)) {
-        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a row of table %s.%s with %u columns instead of %u",
-                         r->table->schema, r->table->name, m->new_row.tag != 0 ? m->new_row.count : m->old_row.count,
-                         r->column_count);
-    }
-    ensure_commit(p);
-    pgrelation_journal(&p->relations, r, p->commit_number, &p->out);
-    size_t mark = p->out.len;
-    char origin[256];
-    origin[0] = '\0';
-    struct error cause;
-    bool bad = append_change(p, r, m, &cause) != STATUS_OK;
-    if (bad || p->out.len - mark > SOURCE_ITEM_BYTES_MAX) {
-        make_origin(p, r, origin, sizeof origin);
-    }
-    if (bad) { /* the change is kept as it came, in its place */
-        p->out.len = mark;
-        event_append_quarantine(&p->out, origin, cause.text, raw);
-    }
-    if (p->scratch.next != NULL) {
-        arena_reset(&p->scratch);
-    }
-    p->received += 1;
-    return postgres_commit_item(p, mark, origin, err);
-}
-
-static enum status take_truncate(struct postgres *p, const struct pgoutput_message *m, struct error *err)
-{
-    for (uint32_t i = 0; i < m->relation_count; i++) {
-        struct pgrelation *r;
-        TRY(find_relation(p, pgoutput_relation(m, i), &r, err));
-        if (r == NULL) {
-            continue;
-        }
-        ensure_commit(p);
-        pgrelation_journal(&p->relations, r, p->commit_number, &p->out);
-        size_t mark = p->out.len;
-        event_append_truncate(&p->out, r->table_id);
-        p->received += 1;
-        TRY(postgres_commit_item(p, mark, "", err));
-    }
-    return STATUS_OK;
-}
-
 /* ---- messages ---- */
 
 static enum status take_relation(struct postgres *p, const struct pgoutput_message *m, struct error *err)
 {
     struct pgcolumn *columns = mem_zalloc((m->column_count + 1) * sizeof *columns);
     enum status st = STATUS_OK;
-    bool declared = catalog_find_table(p->options.catalog, m->space[0] == '\0' ? "pg_catalog" : m->space, m->name) != NULL;
+    bool declared =
+        catalog_find_table(p->options.catalog, m->space[0] == '\0' ? "pg_catalog" : m->space, m->name) != NULL;
     for (uint32_t i = 0; i < m->column_count && st == STATUS_OK; i++) {
         const struct pgoutput_column *c = &m->columns[i];
         char *name = mem_strdup(c->name);
-        columns[i] = (struct pgcolumn){ .name = name, .type_oid = c->type_oid, .typmod = c->typmod, .identity = c->identity };
+        columns[i] =
+            (struct pgcolumn){.name = name, .type_oid = c->type_oid, .typmod = c->typmod, .identity = c->identity};
         columns[i].type = type_from_oid(c->type_oid, c->typmod);
         if (declared) {
             st = postgres_type_resolve(p, p->control, c->type_oid, c->typmod, &columns[i].type, err);
@@ -241,7 +85,8 @@ static enum status take_relation(struct postgres *p, const struct pgoutput_messa
 static enum status take_begin(struct postgres *p, const struct pgoutput_message *m, struct error *err)
 {
     if (p->in_transaction) {
-        return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a transaction inside a transaction");
+        return error_set(err, STATUS_INVALID, 0,
+                         "could not decode the source's stream: a transaction inside a transaction");
     }
     p->in_transaction = true;
     p->skip_transaction = m->lsn < p->position;
@@ -276,9 +121,9 @@ static enum status take_message(struct postgres *p, struct bytes raw, struct err
     case PGOUTPUT_INSERT:
     case PGOUTPUT_UPDATE:
     case PGOUTPUT_DELETE:
-        return take_change(p, &m, raw, err);
+        return postgres_change(p, &m, raw, err);
     case PGOUTPUT_TRUNCATE:
-        return take_truncate(p, &m, err);
+        return postgres_change_truncate(p, &m, err);
     case PGOUTPUT_ORIGIN:
     case PGOUTPUT_TYPE:
     case PGOUTPUT_MESSAGE:
@@ -311,14 +156,15 @@ static enum status take_frame(struct postgres *p, struct bytes frame, struct err
     if (frame.len == FRAME_KEEPALIVE_BYTES && frame.data[0] == 'k') {
         return take_keepalive(p, frame, err);
     }
-    return error_set(err, STATUS_INVALID, 0, "could not decode the source's stream: a frame of kind 0x%02x and %zu bytes",
+    return error_set(err, STATUS_INVALID, 0,
+                     "could not decode the source's stream: a frame of kind 0x%02x and %zu bytes",
                      frame.len > 0 ? frame.data[0] : 0, frame.len);
 }
 
 /* ---- reading ---- */
 
-/* The server ended the stream: whatever it says, connecting again finds out whether that helps. But it looks the publication up as
- * of the time of each change, so one that was missing then stays missing. */
+/* The server ended the stream: whatever it says, connecting again finds out whether that helps. But it looks the
+ * publication up as of the time of each change, so one that was missing then stays missing. */
 static enum status stream_ended(struct postgres *p, struct error *err)
 {
     PGresult *result = PQgetResult(p->stream);
@@ -330,7 +176,8 @@ static enum status stream_ended(struct postgres *p, struct error *err)
     if (undefined) {
         struct error cause = *err;
         return error_set(err, STATUS_MISMATCH, 0,
-                         "%s; changes made while it was missing cannot be streamed: make it again, remove the store folder and drop slot "
+                         "%s; changes made while it was missing cannot be streamed: make it again, remove the store "
+                         "folder and drop slot "
                          "\"%s\", then start again to take a new snapshot",
                          cause.text, p->options.slot);
     }
@@ -345,7 +192,8 @@ struct intake {
     unsigned fresh;    /* since the socket was read last */
 };
 
-/* Nothing more is there just now. True where it pays to wait a moment: at full speed, or in the middle of a transaction. */
+/* Nothing more is there just now. True where it pays to wait a moment: at full speed, or in the middle of a
+ * transaction. */
 static bool linger(const struct postgres *p, const struct intake *in)
 {
     if (in->messages == 0 || clock_mono_us() - in->begun_us > LINGER_US_MAX) {
@@ -358,7 +206,7 @@ static bool linger(const struct postgres *p, const struct intake *in)
         clock_sleep_us(NAP_US);
         return true;
     }
-    struct pollfd fd = { .fd = PQsocket(p->stream), .events = POLLIN };
+    struct pollfd fd = {.fd = PQsocket(p->stream), .events = POLLIN};
     return p->in_transaction && poll(&fd, 1, 1) > 0;
 }
 
@@ -391,7 +239,7 @@ static enum status take_frames(struct postgres *p, struct intake *in, bool *drai
 
 static enum status intake(struct postgres *p, uint64_t budget_bytes, bool *more, struct error *err)
 {
-    struct intake in = { .begun_us = clock_mono_us(), .handed_max = p->handed_bytes + budget_bytes };
+    struct intake in = {.begun_us = clock_mono_us(), .handed_max = p->handed_bytes + budget_bytes};
     p->burst = in.begun_us - p->burst_us > QUIET_US ? 0 : p->burst;
     bool consumed = false;
     bool drained = false;
@@ -444,7 +292,8 @@ static bool position_is_due(const struct postgres *p, int64_t now)
     if (p->in_transaction || p->seen <= p->position) {
         return false;
     }
-    return p->position_wanted || p->seen - p->position > POSITION_BYTES_MAX || now - p->position_logged_us > POSITION_US_MAX;
+    return p->position_wanted || p->seen - p->position > POSITION_BYTES_MAX ||
+           now - p->position_logged_us > POSITION_US_MAX;
 }
 
 static bool once_done(const struct postgres *p)

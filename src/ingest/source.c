@@ -64,22 +64,22 @@ static enum status none_acknowledge(struct source *s, uint64_t durable_seq_next,
 static void none_status(const struct source *s, struct source_status *out)
 {
     (void)s;
-    *out = (struct source_status){ .connected = true };
+    *out = (struct source_status){.connected = true};
 }
 
-const struct source_methods source_none_methods = { .matches = none_matches,
-                                                    .open = none_open,
-                                                    .close = none_close,
-                                                    .poll = none_poll,
-                                                    .fd = none_fd,
-                                                    .timeout_ms = none_timeout_ms,
-                                                    .acknowledge = none_acknowledge,
-                                                    .status = none_status };
+const struct source_methods source_none_methods = {.matches = none_matches,
+                                                   .open = none_open,
+                                                   .close = none_close,
+                                                   .poll = none_poll,
+                                                   .fd = none_fd,
+                                                   .timeout_ms = none_timeout_ms,
+                                                   .acknowledge = none_acknowledge,
+                                                   .status = none_status};
 
 /* ---- dispatch ---- */
 
 /* In the order of asking: PostgreSQL also takes bare "key=value" strings, so it comes last. */
-static const struct source_methods *const source_kinds[] = { &source_none_methods, &source_postgres_methods };
+static const struct source_methods *const source_kinds[] = {&source_none_methods, &source_postgres_methods};
 
 enum status source_open(struct source **out, const struct source_options *options, struct error *err)
 {

@@ -1,4 +1,5 @@
-/* How a kind of source plugs in: source.c finds the method table by the URL's scheme, the rest of the program sees source.h only. */
+/* How a kind of source plugs in: source.c finds the method table by the URL's scheme, the rest of the program sees
+ * source.h only. */
 #ifndef INGEST_SOURCE_METHODS_H
 #define INGEST_SOURCE_METHODS_H
 

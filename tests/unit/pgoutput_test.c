@@ -57,9 +57,10 @@ static void put_tuple(struct buffer *b, char tag, const char *first, const char 
 }
 
 /* Decodes from memory of exactly that size, so that a sanitizer sees any step too far. */
-static enum status decode_exact(struct pgoutput_decoder *d, const uint8_t *data, size_t len, struct pgoutput_message *m, uint8_t **copy)
+static enum status decode_exact(struct pgoutput_decoder *d, const uint8_t *data, size_t len, struct pgoutput_message *m,
+                                uint8_t **copy)
 {
-    struct error err = { 0 };
+    struct error err = {0};
     *copy = malloc(len == 0 ? 1 : len);
     assert_non_null(*copy);
     memcpy(*copy, data, len);
@@ -292,17 +293,17 @@ static void contradictions_are_refused(void **state)
         size_t len;
         enum status expected;
     } cases[] = {
-        { "I\0\0\0\7X\0\0", 8, STATUS_INVALID },                   /* no new row */
-        { "I\0\0\0\7N\0\1z", 9, STATUS_INVALID },                  /* a value of unknown kind */
-        { "I\0\0\0\7N\0\1t\xff\xff\xff\xff", 13, STATUS_INVALID }, /* a negative length */
-        { "I\0\0\0\7N\0\1t\x7f\xff\xff\xff", 13, STATUS_INVALID }, /* a length past the end */
-        { "I\0\0\0\7N\xff\xff", 8, STATUS_INVALID },               /* more columns than there can be */
-        { "D\0\0\0\7N\0\0", 8, STATUS_INVALID },                   /* a delete with a new row */
-        { "U\0\0\0\7K\0\0K\0\0", 11, STATUS_INVALID },             /* two old rows */
-        { "T\xff\xff\xff\xff\0\0\0\0\0", 10, STATUS_INVALID },     /* more tables than bytes */
-        { "R\0\0\0\7a\0b\0d\xff\xff", 12, STATUS_INVALID },        /* more columns than there can be */
-        { "S\0\0\0\1\1", 6, STATUS_UNSUPPORTED },                  /* streaming was not asked for */
-        { "\0", 1, STATUS_UNSUPPORTED },
+        {"I\0\0\0\7X\0\0", 8, STATUS_INVALID},                   /* no new row */
+        {"I\0\0\0\7N\0\1z", 9, STATUS_INVALID},                  /* a value of unknown kind */
+        {"I\0\0\0\7N\0\1t\xff\xff\xff\xff", 13, STATUS_INVALID}, /* a negative length */
+        {"I\0\0\0\7N\0\1t\x7f\xff\xff\xff", 13, STATUS_INVALID}, /* a length past the end */
+        {"I\0\0\0\7N\xff\xff", 8, STATUS_INVALID},               /* more columns than there can be */
+        {"D\0\0\0\7N\0\0", 8, STATUS_INVALID},                   /* a delete with a new row */
+        {"U\0\0\0\7K\0\0K\0\0", 11, STATUS_INVALID},             /* two old rows */
+        {"T\xff\xff\xff\xff\0\0\0\0\0", 10, STATUS_INVALID},     /* more tables than bytes */
+        {"R\0\0\0\7a\0b\0d\xff\xff", 12, STATUS_INVALID},        /* more columns than there can be */
+        {"S\0\0\0\1\1", 6, STATUS_UNSUPPORTED},                  /* streaming was not asked for */
+        {"\0", 1, STATUS_UNSUPPORTED},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t *copy;
@@ -331,7 +332,7 @@ static void random_damage_never_reads_past_the_end(void **state)
         uint8_t *copy;
         enum status st = decode_exact(f->d, f->b.data, f->b.len, &f->m, &copy);
         assert_true(st == STATUS_OK || st == STATUS_INVALID);
-        const struct pgoutput_tuple *rows[] = { &f->m.old_row, &f->m.new_row };
+        const struct pgoutput_tuple *rows[] = {&f->m.old_row, &f->m.new_row};
         for (size_t r = 0; st == STATUS_OK && r < 2; r++) {
             for (uint32_t i = 0; i < rows[r]->count; i++) {
                 const struct pgoutput_value *v = &rows[r]->values[i];

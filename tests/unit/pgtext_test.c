@@ -1,4 +1,5 @@
-/* The short ways from PostgreSQL's text to packed values must say exactly what datum_parse and packed_append_datum say. */
+/* The short ways from PostgreSQL's text to packed values must say exactly what datum_parse and packed_append_datum say.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -39,9 +40,30 @@ static void same_as_parse(struct type type, const char *text)
 static void integers_and_bools_are_as_parsed(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "0", "-1", "7", "127", "128", "-128", "-129", "9999", "32767", "-32768", "32768", "999999999",
-                                         "2147483647", "-2147483648", "2147483648", "999999999999999999", "9223372036854775807",
-                                         "-9223372036854775808", "9223372036854775808", "-", "", "1a", "a", "1.5" };
+    static const char *const texts[] = {"0",
+                                        "-1",
+                                        "7",
+                                        "127",
+                                        "128",
+                                        "-128",
+                                        "-129",
+                                        "9999",
+                                        "32767",
+                                        "-32768",
+                                        "32768",
+                                        "999999999",
+                                        "2147483647",
+                                        "-2147483648",
+                                        "2147483648",
+                                        "999999999999999999",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "9223372036854775808",
+                                        "-",
+                                        "",
+                                        "1a",
+                                        "a",
+                                        "1.5"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         same_as_parse(type_make(TYPE_INT2), texts[i]);
         same_as_parse(type_make(TYPE_INT4), texts[i]);
@@ -55,8 +77,24 @@ static void integers_and_bools_are_as_parsed(void **state)
 static void numerics_are_as_parsed(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "0", "0.00", "-0.5", "123.4500", "999999999999999999", "0.000000000000000001", "1234567890.12",
-                                         "12345678901234567890.5", "NaN", "Infinity", "-", ".", "1.", "-.5", "1.2.3", "5e3", "1.5", "1.55" };
+    static const char *const texts[] = {"0",
+                                        "0.00",
+                                        "-0.5",
+                                        "123.4500",
+                                        "999999999999999999",
+                                        "0.000000000000000001",
+                                        "1234567890.12",
+                                        "12345678901234567890.5",
+                                        "NaN",
+                                        "Infinity",
+                                        "-",
+                                        ".",
+                                        "1.",
+                                        "-.5",
+                                        "1.2.3",
+                                        "5e3",
+                                        "1.5",
+                                        "1.55"};
     struct type limited = type_make(TYPE_NUMERIC);
     limited.typmod = ((12 << 16) | 2) + 4;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -68,11 +106,12 @@ static void numerics_are_as_parsed(void **state)
 static void dates_and_times_are_as_parsed(void **state)
 {
     (void)state;
-    static const char *const dates[] = { "2000-01-01", "1999-12-31", "2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "0001-01-01",
-                                         "0000-01-01", "9999-12-31", "10000-01-01", "0044-03-15 BC", "infinity", "-infinity",
-                                         "2024-13-01", "2024-00-10", "2024-04-31", "2024-1-1" };
-    static const char *const times[] = { "00:00:00", "23:59:59.999999", "24:00:00", "12:34:56.7", "12:34:56.", "12:34:60", "24:00:01",
-                                         "12:34:56.123456" };
+    static const char *const dates[] = {"2000-01-01",    "1999-12-31", "2024-02-29", "2023-02-29", "1900-02-29",
+                                        "2000-02-29",    "0001-01-01", "0000-01-01", "9999-12-31", "10000-01-01",
+                                        "0044-03-15 BC", "infinity",   "-infinity",  "2024-13-01", "2024-00-10",
+                                        "2024-04-31",    "2024-1-1"};
+    static const char *const times[] = {"00:00:00",  "23:59:59.999999", "24:00:00", "12:34:56.7",
+                                        "12:34:56.", "12:34:60",        "24:00:01", "12:34:56.123456"};
     for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
         same_as_parse(type_make(TYPE_DATE), dates[i]);
         for (size_t k = 0; k < sizeof times / sizeof times[0]; k++) {
@@ -122,10 +161,17 @@ static void random_timestamps_print_and_come_back(void **state)
 static void texts_and_the_rest_are_as_parsed(void **state)
 {
     (void)state;
-    static const enum type_kind kinds[] = { TYPE_TEXT,  TYPE_VARCHAR, TYPE_JSON,  TYPE_JSONB, TYPE_BYTEA,
-                                            TYPE_FLOAT4, TYPE_FLOAT8,  TYPE_INTERVAL, TYPE_UUID };
-    static const char *const texts[] = { "", "plain", "{\"a\": 1}", "\\x00ff", "1.5", "1e+300", "NaN", "1 day 02:03:04",
-                                         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11" };
+    static const enum type_kind kinds[] = {TYPE_TEXT,   TYPE_VARCHAR, TYPE_JSON,     TYPE_JSONB, TYPE_BYTEA,
+                                           TYPE_FLOAT4, TYPE_FLOAT8,  TYPE_INTERVAL, TYPE_UUID};
+    static const char *const texts[] = {"",
+                                        "plain",
+                                        "{\"a\": 1}",
+                                        "\\x00ff",
+                                        "1.5",
+                                        "1e+300",
+                                        "NaN",
+                                        "1 day 02:03:04",
+                                        "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
             bool json = kinds[k] == TYPE_JSON || kinds[k] == TYPE_JSONB;
