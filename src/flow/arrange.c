@@ -67,10 +67,13 @@ enum status arrangement_run(struct flow *f, struct arrangement *a, struct error 
             bag_add(&a->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], batch_row(in, i));
         }
     }
-    for (size_t i = 0; i < a->delta.entry_count; i++) {
-        const struct bag_entry *e = &a->delta.entries[i];
-        if (e->weight != 0) {
-            TRY(weight_add(a->map, bag_entry_bytes(&a->delta, e), e->weight, NULL, err));
+    /* Group by group: entries of one key are neighbours in the map too. */
+    for (size_t g = 0; g < a->delta.group_count; g++) {
+        for (uint32_t i = a->delta.groups[g].first; i != BAG_NONE; i = a->delta.entries[i].next) {
+            const struct bag_entry *e = &a->delta.entries[i];
+            if (e->weight != 0) {
+                TRY(weight_add(a->map, bag_entry_bytes(&a->delta, e), e->weight, NULL, err));
+            }
         }
     }
     return STATUS_OK;

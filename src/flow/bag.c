@@ -106,7 +106,7 @@ static void add_to_group(struct bag *b, uint32_t entry, struct bytes prefix)
     b->group_slots[at] = (uint32_t)b->group_count;
 }
 
-void bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row)
+uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row)
 {
     assert(prefix_len <= key.len);
     if (b->entry_slots == NULL || b->entry_count * 2 > b->entry_mask) {
@@ -117,7 +117,7 @@ void bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight,
         struct bag_entry *e = &b->entries[b->entry_slots[at] - 1];
         if (bytes_equal(bag_entry_bytes(b, e), key)) {
             e->weight += weight;
-            return;
+            return (uint32_t)(e - b->entries);
         }
         at = (at + 1) & b->entry_mask;
     }
@@ -133,6 +133,7 @@ void bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight,
     b->entry_count += 1;
     b->entry_slots[at] = idx + 1;
     add_to_group(b, idx, bytes_of(b->bytes.data + b->entries[idx].offset, prefix_len));
+    return idx;
 }
 
 uint32_t bag_find_group(const struct bag *b, struct bytes prefix)

@@ -41,8 +41,9 @@ struct bag {
 
 void bag_reset(struct bag *b);
 void bag_release(struct bag *b);
-/* Adds `weight` to the entry whose bytes are `key`; the first `prefix_len` of them are its group. */
-void bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row);
+/* Adds `weight` to the entry whose bytes are `key`; the first `prefix_len` of them are its group. Returns the entry's index:
+ * entries are numbered from 0 as they come. */
+uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row);
 /* The group with this prefix, BAG_NONE where there is none. */
 uint32_t bag_find_group(const struct bag *b, struct bytes prefix);
 /* True where some entry of the group has a weight left; false for BAG_NONE. */

@@ -6,12 +6,15 @@
  * different show their smallest image present. So the output is a function of the rows that are there, not of how they came. */
 #include "flow/inner.h"
 
+#include "base/memory.h"
 #include "flow/aggregate.h"
 #include "row/tuple.h"
 
 #include <string.h>
 
 enum { IMAGE_SLOT = 0x8000 }; /* aggregate numbers from here on are group columns */
+
+struct touched;
 
 struct group {
     struct aggregate_set aggregates;
@@ -25,6 +28,8 @@ struct group {
     struct store_map *values; /* NULL where nothing is kept row by row */
     struct store_cursor *cursor; /* over values */
     struct bag delta;
+    struct touched *touched; /* of this run, by entry of `delta`; only where no values are kept */
+    size_t touched_capacity;
 };
 
 /* One group being changed. */
@@ -34,6 +39,9 @@ struct touched {
     struct bytes key;
     struct aggregate_state state;
     const struct datum *sample; /* a row of the group */
+    bool was;                   /* the group had a row before the run: */
+    struct datum *before;
+    const struct error *failure; /* NULL where it has one */
 };
 
 static enum type_kind input_kind(const struct node *n, uint32_t column)
@@ -119,6 +127,7 @@ void group_release(struct node *n)
     if (n->group != NULL) {
         store_cursor_close(n->group->cursor);
         bag_release(&n->group->delta);
+        mem_free(n->group->touched);
     }
 }
 
@@ -270,19 +279,25 @@ static enum status min_or_max(struct touched *t, uint32_t i, struct datum *out, 
                        out, &found, err);
 }
 
-/* The group's row as its state stands; `*failed`: the aggregate has no value ("bigint out of range"), said in `failure`. */
-static enum status make_row(struct touched *t, struct datum *out, bool *failed, struct error *failure, struct error *err)
+static const struct error *keep_failure(struct touched *t, const struct error *failure)
+{
+    return arena_dup(&t->flow->run, failure, sizeof *failure);
+}
+
+/* The group's row as its state stands; `*failure`, where an aggregate has no value: why ("bigint out of range"). */
+static enum status make_row(struct touched *t, struct datum *out, const struct error **failure, struct error *err)
 {
     struct group *g = t->node->group;
-    *failed = false;
+    struct error said;
+    *failure = NULL;
     TRY(group_columns(t, out, err));
     for (uint32_t i = 0; i < g->aggregates.count; i++) {
         struct datum *to = &out[g->column_count + i];
         enum plan_aggregate_kind kind = g->aggregates.items[i].kind;
         if (kind == AGGREGATE_MIN || kind == AGGREGATE_MAX) {
             TRY(min_or_max(t, i, to, err));
-        } else if (aggregate_result(&g->aggregates, i, &t->state, &t->flow->run, to, failure) != STATUS_OK) {
-            *failed = true;
+        } else if (aggregate_result(&g->aggregates, i, &t->state, &t->flow->run, to, &said) != STATUS_OK) {
+            *failure = keep_failure(t, &said);
             *to = DATUM_NULL;
         }
     }
@@ -299,11 +314,10 @@ static bool rows_identical(const struct node *n, const struct datum *x, const st
     return true;
 }
 
-static enum status emit(struct touched *t, const struct datum *row, bool failed, const struct error *failure, int64_t weight,
-                        struct error *err)
+static enum status emit(struct touched *t, const struct datum *row, const struct error *failure, int64_t weight, struct error *err)
 {
     struct node *n = t->node;
-    if (failed) {
+    if (failure != NULL) {
         return error_add(t->flow, n, n->plan->columns, n->group->column_count, row, failure, weight, err);
     }
     memcpy(batch_push(&n->out, weight), row, n->out.width * sizeof *row);
@@ -337,38 +351,77 @@ static enum status save_state(struct touched *t, struct error *err)
     return store_put(g->map, t->key, buffer_bytes(&t->flow->value), err);
 }
 
-static enum status change_group(struct touched *t, uint32_t group, struct error *err)
+/* Reads the group as it was before the run. */
+static enum status begin_group(struct touched *t, struct error *err)
 {
     struct node *n = t->node;
-    struct bag *delta = &n->group->delta;
-    struct datum *before = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *before);
-    struct datum *after = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *after);
-    struct error before_failure;
-    struct error after_failure;
-    bool before_failed = false;
-    bool after_failed = false;
     TRY(load_state(t, err));
-    bool was = t->state.rows > 0 || (n->group->global && t->flow->started);
-    if (was) {
-        TRY(make_row(t, before, &before_failed, &before_failure, err));
+    t->was = t->state.rows > 0 || (n->group->global && t->flow->started);
+    if (!t->was) {
+        return STATUS_OK;
     }
-    for (uint32_t i = group == BAG_NONE ? BAG_NONE : delta->groups[group].first; i != BAG_NONE; i = delta->entries[i].next) {
-        if (delta->entries[i].weight != 0) {
-            TRY(change_row(t, delta->entries[i].row, delta->entries[i].weight, err));
-        }
-    }
+    t->before = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *t->before);
+    return make_row(t, t->before, &t->failure, err);
+}
+
+/* Writes the group as it is now and passes on what that changes. */
+static enum status end_group(struct touched *t, struct error *err)
+{
+    struct node *n = t->node;
+    struct datum *after = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *after);
+    const struct error *failure = NULL;
     TRY(save_state(t, err));
     bool is = t->state.rows > 0 || n->group->global;
     if (is) {
-        TRY(make_row(t, after, &after_failed, &after_failure, err));
+        TRY(make_row(t, after, &failure, err));
     }
-    if (was && is && !before_failed && !after_failed && rows_identical(n, before, after)) {
+    if (t->was && is && t->failure == NULL && failure == NULL && rows_identical(n, t->before, after)) {
         return STATUS_OK;
     }
-    if (was) {
-        TRY(emit(t, before, before_failed, &before_failure, -1, err));
+    if (t->was) {
+        TRY(emit(t, t->before, t->failure, -1, err));
     }
-    return is ? emit(t, after, after_failed, &after_failure, 1, err) : STATUS_OK;
+    return is ? emit(t, after, failure, 1, err) : STATUS_OK;
+}
+
+static void append_group_key(struct flow *f, const struct node *n, const struct datum *row)
+{
+    struct group *g = n->group;
+    buffer_reset(&f->key);
+    for (uint32_t k = 0; k < g->column_count; k++) {
+        tuple_append(&f->key, input_kind(n, g->columns[k]), &row[g->columns[k]], TUPLE_EQUALITY);
+    }
+}
+
+static enum status touch(struct touched *t, struct flow *f, struct node *n, struct bytes key, const struct datum *sample,
+                         struct error *err)
+{
+    *t = (struct touched){ .flow = f, .node = n, .sample = sample };
+    t->key = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
+    return begin_group(t, err);
+}
+
+/* Where no values are kept, rows are added to their groups' states as they stream by. */
+static enum status run_streaming(struct flow *f, struct node *n, struct error *err)
+{
+    struct group *g = n->group;
+    const struct batch *in = &n->inputs[0]->out;
+    bag_reset(&g->delta);
+    for (size_t i = 0; i < in->count; i++) {
+        const struct datum *row = batch_row(in, i);
+        append_group_key(f, n, row);
+        size_t known = g->delta.entry_count;
+        uint32_t idx = bag_add(&g->delta, buffer_bytes(&f->key), f->key.len, 0, row);
+        if (idx == known) {
+            mem_grow(&g->touched, &g->touched_capacity, known + 1, sizeof *g->touched);
+            TRY(touch(&g->touched[idx], f, n, buffer_bytes(&f->key), row, err));
+        }
+        TRY(change_row(&g->touched[idx], row, in->weights[i], err));
+    }
+    for (size_t i = 0; i < g->delta.entry_count; i++) {
+        TRY(end_group(&g->touched[i], err));
+    }
+    return STATUS_OK;
 }
 
 /* Gathers the input by group; within a group rows that look the same to the aggregates are netted. */
@@ -379,10 +432,7 @@ static void gather(struct flow *f, struct node *n)
     bag_reset(&g->delta);
     for (size_t i = 0; i < in->count; i++) {
         const struct datum *row = batch_row(in, i);
-        buffer_reset(&f->key);
-        for (uint32_t k = 0; k < g->column_count; k++) {
-            tuple_append(&f->key, input_kind(n, g->columns[k]), &row[g->columns[k]], TUPLE_EQUALITY);
-        }
+        append_group_key(f, n, row);
         size_t prefix_len = f->key.len;
         for (uint32_t k = 0; g->lossy && k < g->column_count; k++) {
             tuple_append(&f->key, input_kind(n, g->columns[k]), &row[g->columns[k]], TUPLE_IMAGE);
@@ -394,24 +444,35 @@ static void gather(struct flow *f, struct node *n)
     }
 }
 
-enum status group_run(struct flow *f, struct node *n, struct error *err)
+/* Where values are kept, a value must not seem to go because its retraction came before its insertion: the run is netted first. */
+static enum status run_netted(struct flow *f, struct node *n, struct error *err)
 {
     struct group *g = n->group;
     gather(f, n);
-    if (g->global && g->delta.group_count == 0 && !f->started) {
-        struct touched t = { .flow = f, .node = n, .key = bytes_of("", 0) };
-        return change_group(&t, BAG_NONE, err);
-    }
     for (uint32_t i = 0; i < g->delta.group_count; i++) {
-        if (!bag_group_is_touched(&g->delta, i) && !(g->global && !f->started)) {
+        if (!bag_group_is_touched(&g->delta, i)) {
             continue;
         }
-        struct bytes prefix = bag_group_prefix(&g->delta, i);
-        struct touched t = { .flow = f,
-                             .node = n,
-                             .key = bytes_of(arena_dup(&f->run, prefix.data, prefix.len), prefix.len),
-                             .sample = g->delta.entries[g->delta.groups[i].first].row };
-        TRY(change_group(&t, i, err));
+        struct touched t;
+        uint32_t first = g->delta.groups[i].first;
+        TRY(touch(&t, f, n, bag_group_prefix(&g->delta, i), g->delta.entries[first].row, err));
+        for (uint32_t e = first; e != BAG_NONE; e = g->delta.entries[e].next) {
+            if (g->delta.entries[e].weight != 0) {
+                TRY(change_row(&t, g->delta.entries[e].row, g->delta.entries[e].weight, err));
+            }
+        }
+        TRY(end_group(&t, err));
     }
     return STATUS_OK;
+}
+
+enum status group_run(struct flow *f, struct node *n, struct error *err)
+{
+    struct group *g = n->group;
+    if (g->global && !f->started && n->inputs[0]->out.count == 0) { /* the row of no rows */
+        struct touched t;
+        TRY(touch(&t, f, n, bytes_of("", 0), NULL, err));
+        return end_group(&t, err);
+    }
+    return g->values == NULL ? run_streaming(f, n, err) : run_netted(f, n, err);
 }

@@ -1,9 +1,10 @@
 /* Inner and left joins over two arrangements, key by key.
  *
  * Both arrangements are at the end of the run when this reads them. For each key that either side's delta touches:
- *     delta = L_old x dR  +  dL x R_new        where L_old = L_new - dL
- * For a left join the same with null-extension: first the right side changes under the old left rows, then the left rows change
- * against the new right side. Left rows whose key has a NULL match nothing and are not arranged. */
+ *     inner: delta = L_new x dR  +  dL x R_old        where R_old = R_new - dR (the right side is often the one with few rows a key)
+ *     left:  delta = L_old x dR  +  dL x R_new        where L_old = L_new - dL, with null-extension: first the right side changes
+ *            under the old left rows, then the left rows change against the new right side
+ * Left rows whose key has a NULL match nothing and are not arranged. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
@@ -28,7 +29,7 @@ struct joining {
     struct datum *pair; /* left||right, for the condition */
     uint32_t left_width;
     uint32_t right_width;
-    struct side_rows left_old;
+    struct side_rows left_rows;
     struct side_rows right_old;
     struct side_rows right_new;
     struct side_rows right_delta;
@@ -150,19 +151,15 @@ static void emit_alone(struct joining *j, const struct side_row *l, int64_t weig
     }
 }
 
-/* The right side has changed under the old left rows. */
+/* The right side has changed under the old left rows of an outer join. */
 static enum status right_changed(struct joining *j, struct error *err)
 {
-    bool outer = j->node->plan->join_kind == PLAN_JOIN_LEFT;
-    for (size_t i = 0; i < j->left_old.count; i++) {
-        const struct side_row *l = &j->left_old.items[i];
+    for (size_t i = 0; i < j->left_rows.count; i++) {
+        const struct side_row *l = &j->left_rows.items[i];
         int64_t changed;
-        TRY(emit_pairs(j, l, &j->right_delta, true, &changed, err));
-        if (!outer) {
-            continue;
-        }
         int64_t before;
         int64_t after;
+        TRY(emit_pairs(j, l, &j->right_delta, true, &changed, err));
         TRY(emit_pairs(j, l, &j->right_old, false, &before, err));
         TRY(emit_pairs(j, l, &j->right_new, false, &after, err));
         if (before == 0 && after > 0) {
@@ -174,9 +171,10 @@ static enum status right_changed(struct joining *j, struct error *err)
     return STATUS_OK;
 }
 
-static enum status left_changed(struct joining *j, struct arrangement *left, uint32_t group, struct error *err)
+static enum status left_changed(struct joining *j, const struct side_rows *rights, uint32_t group, struct error *err)
 {
     bool outer = j->node->plan->join_kind == PLAN_JOIN_LEFT;
+    const struct arrangement *left = j->node->left;
     for (uint32_t i = left->delta.groups[group].first; i != BAG_NONE; i = left->delta.entries[i].next) {
         const struct bag_entry *e = &left->delta.entries[i];
         if (e->weight == 0) {
@@ -184,7 +182,7 @@ static enum status left_changed(struct joining *j, struct arrangement *left, uin
         }
         struct side_row l = { .row = e->row, .weight = e->weight };
         int64_t matches;
-        TRY(emit_pairs(j, &l, &j->right_new, true, &matches, err));
+        TRY(emit_pairs(j, &l, rights, true, &matches, err));
         if (outer && matches == 0) {
             emit_alone(j, &l, l.weight);
         }
@@ -192,29 +190,41 @@ static enum status left_changed(struct joining *j, struct arrangement *left, uin
     return STATUS_OK;
 }
 
-static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
 {
     struct node *n = j->node;
-    bool left_touched = bag_group_is_touched(&n->left->delta, left_group);
-    bool right_touched = bag_group_is_touched(&n->right->delta, right_group);
-    bool outer = n->plan->join_kind == PLAN_JOIN_LEFT;
-    if (!left_touched && !right_touched) {
-        return STATUS_OK;
-    }
-    if (left_touched || outer) {
-        TRY(load(j, n->right, prefix, false, &j->right_new, err));
-    }
-    if (right_touched) {
-        TRY(load_old(j, n->left, prefix, left_group, &j->left_old, err));
-        if (j->left_old.count > 0) {
-            load_delta(n->right, right_group, &j->right_delta);
-            if (outer) {
-                TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
-            }
-            TRY(right_changed(j, err));
+    if (bag_group_is_touched(&n->right->delta, right_group)) {
+        TRY(load(j, n->left, prefix, false, &j->left_rows, err));
+        load_delta(n->right, right_group, &j->right_delta);
+        for (size_t i = 0; i < j->left_rows.count; i++) {
+            int64_t matches;
+            TRY(emit_pairs(j, &j->left_rows.items[i], &j->right_delta, true, &matches, err));
         }
     }
-    return left_touched ? left_changed(j, n->left, left_group, err) : STATUS_OK;
+    if (bag_group_is_touched(&n->left->delta, left_group)) {
+        TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
+        return j->right_old.count == 0 ? STATUS_OK : left_changed(j, &j->right_old, left_group, err);
+    }
+    return STATUS_OK;
+}
+
+static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+{
+    struct node *n = j->node;
+    TRY(load(j, n->right, prefix, false, &j->right_new, err));
+    if (bag_group_is_touched(&n->right->delta, right_group)) {
+        TRY(load_old(j, n->left, prefix, left_group, &j->left_rows, err));
+        load_delta(n->right, right_group, &j->right_delta);
+        TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
+        TRY(right_changed(j, err));
+    }
+    return bag_group_is_touched(&n->left->delta, left_group) ? left_changed(j, &j->right_new, left_group, err) : STATUS_OK;
+}
+
+static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+{
+    return j->node->plan->join_kind == PLAN_JOIN_LEFT ? outer_key(j, prefix, left_group, right_group, err)
+                                                      : inner_key(j, prefix, left_group, right_group, err);
 }
 
 /* Left rows of an outer join whose key has a NULL. */
@@ -262,7 +272,7 @@ enum status join_run(struct flow *f, struct node *n, struct error *err)
         pass_null_keys(&j);
     }
     enum status st = join_keys(&j, err);
-    mem_free(j.left_old.items);
+    mem_free(j.left_rows.items);
     mem_free(j.right_old.items);
     mem_free(j.right_new.items);
     mem_free(j.right_delta.items);
