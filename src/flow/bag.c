@@ -43,34 +43,34 @@ static uint32_t hash_of(struct bytes key)
     return (uint32_t)checksum_xxh3(key.data, key.len);
 }
 
-static void grow_entries(struct bag *b)
+static uint64_t slot_of(uint32_t hash, size_t idx)
 {
-    size_t slots = b->entry_slots == NULL ? SLOTS_MIN : (b->entry_mask + 1) * 2;
-    mem_free(b->entry_slots);
-    b->entry_slots = mem_zalloc(slots * sizeof *b->entry_slots);
-    b->entry_mask = slots - 1;
-    for (size_t i = 0; i < b->entry_count; i++) {
-        size_t at = hash_of(bag_entry_bytes(b, &b->entries[i])) & b->entry_mask;
-        while (b->entry_slots[at] != 0) {
-            at = (at + 1) & b->entry_mask;
-        }
-        b->entry_slots[at] = (uint32_t)i + 1;
-    }
+    return (uint64_t)hash << 32 | (uint32_t)(idx + 1);
 }
 
-static void grow_groups(struct bag *b)
+static uint32_t slot_idx(uint64_t slot)
 {
-    size_t slots = b->group_slots == NULL ? SLOTS_MIN : (b->group_mask + 1) * 2;
-    mem_free(b->group_slots);
-    b->group_slots = mem_zalloc(slots * sizeof *b->group_slots);
-    b->group_mask = slots - 1;
-    for (size_t i = 0; i < b->group_count; i++) {
-        size_t at = b->groups[i].hash & b->group_mask;
-        while (b->group_slots[at] != 0) {
-            at = (at + 1) & b->group_mask;
+    return (uint32_t)slot - 1;
+}
+
+/* Doubles a table of slots; the hashes in the old ones are enough. */
+static void grow(uint64_t **slots, size_t *mask)
+{
+    uint64_t *old = *slots;
+    size_t old_count = old == NULL ? 0 : *mask + 1;
+    size_t count = old == NULL ? SLOTS_MIN : old_count * 2;
+    *slots = mem_zalloc(count * sizeof **slots);
+    *mask = count - 1;
+    for (size_t i = 0; i < old_count; i++) {
+        if (old[i] != 0) {
+            size_t at = (old[i] >> 32) & *mask;
+            while ((*slots)[at] != 0) {
+                at = (at + 1) & *mask;
+            }
+            (*slots)[at] = old[i];
         }
-        b->group_slots[at] = (uint32_t)i + 1;
     }
+    mem_free(old);
 }
 
 /* The slot of the group with this prefix, or the free one where it belongs. */
@@ -78,8 +78,8 @@ static size_t group_slot(const struct bag *b, struct bytes prefix, uint32_t hash
 {
     size_t at = hash & b->group_mask;
     while (b->group_slots[at] != 0) {
-        uint32_t group = b->group_slots[at] - 1;
-        if (b->groups[group].hash == hash && bytes_equal(bag_group_prefix(b, group), prefix)) {
+        uint64_t slot = b->group_slots[at];
+        if (slot >> 32 == hash && bytes_equal(bag_group_prefix(b, slot_idx(slot)), prefix)) {
             break;
         }
         at = (at + 1) & b->group_mask;
@@ -87,39 +87,50 @@ static size_t group_slot(const struct bag *b, struct bytes prefix, uint32_t hash
     return at;
 }
 
+static size_t entry_slot(const struct bag *b, struct bytes key, uint32_t hash)
+{
+    size_t at = hash & b->entry_mask;
+    while (b->entry_slots[at] != 0) {
+        uint64_t slot = b->entry_slots[at];
+        if (slot >> 32 == hash && bytes_equal(bag_entry_bytes(b, &b->entries[slot_idx(slot)]), key)) {
+            break;
+        }
+        at = (at + 1) & b->entry_mask;
+    }
+    return at;
+}
+
 static void add_to_group(struct bag *b, uint32_t entry, struct bytes prefix)
 {
     if (b->group_slots == NULL || b->group_count * 2 > b->group_mask) {
-        grow_groups(b);
+        grow(&b->group_slots, &b->group_mask);
     }
     uint32_t hash = hash_of(prefix);
     size_t at = group_slot(b, prefix, hash);
     if (b->group_slots[at] != 0) {
-        struct bag_group *g = &b->groups[b->group_slots[at] - 1];
+        struct bag_group *g = &b->groups[slot_idx(b->group_slots[at])];
         b->entries[g->last].next = entry;
         g->last = entry;
         return;
     }
     mem_grow(&b->groups, &b->group_capacity, b->group_count + 1, sizeof *b->groups);
-    b->groups[b->group_count] = (struct bag_group){ .first = entry, .last = entry, .hash = hash };
+    b->groups[b->group_count] = (struct bag_group){ .first = entry, .last = entry };
+    b->group_slots[at] = slot_of(hash, b->group_count);
     b->group_count += 1;
-    b->group_slots[at] = (uint32_t)b->group_count;
 }
 
 uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row)
 {
     assert(prefix_len <= key.len);
     if (b->entry_slots == NULL || b->entry_count * 2 > b->entry_mask) {
-        grow_entries(b);
+        grow(&b->entry_slots, &b->entry_mask);
     }
-    size_t at = hash_of(key) & b->entry_mask;
-    while (b->entry_slots[at] != 0) {
-        struct bag_entry *e = &b->entries[b->entry_slots[at] - 1];
-        if (bytes_equal(bag_entry_bytes(b, e), key)) {
-            e->weight += weight;
-            return (uint32_t)(e - b->entries);
-        }
-        at = (at + 1) & b->entry_mask;
+    uint32_t hash = hash_of(key);
+    size_t at = entry_slot(b, key, hash);
+    if (b->entry_slots[at] != 0) {
+        uint32_t known = slot_idx(b->entry_slots[at]);
+        b->entries[known].weight += weight;
+        return known;
     }
     mem_grow(&b->entries, &b->entry_capacity, b->entry_count + 1, sizeof *b->entries);
     uint32_t idx = (uint32_t)b->entry_count;
@@ -131,7 +142,7 @@ uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t wei
                                           .row = row };
     buffer_append(&b->bytes, key.data, key.len);
     b->entry_count += 1;
-    b->entry_slots[at] = idx + 1;
+    b->entry_slots[at] = slot_of(hash, idx);
     add_to_group(b, idx, bytes_of(b->bytes.data + b->entries[idx].offset, prefix_len));
     return idx;
 }
@@ -141,8 +152,8 @@ uint32_t bag_find_group(const struct bag *b, struct bytes prefix)
     if (b->group_count == 0) {
         return BAG_NONE;
     }
-    uint32_t slot = b->group_slots[group_slot(b, prefix, hash_of(prefix))];
-    return slot == 0 ? BAG_NONE : slot - 1;
+    uint64_t slot = b->group_slots[group_slot(b, prefix, hash_of(prefix))];
+    return slot == 0 ? BAG_NONE : slot_idx(slot);
 }
 
 int64_t bag_weight(const struct bag *b, struct bytes key)
@@ -150,15 +161,8 @@ int64_t bag_weight(const struct bag *b, struct bytes key)
     if (b->entry_count == 0) {
         return 0;
     }
-    size_t at = hash_of(key) & b->entry_mask;
-    while (b->entry_slots[at] != 0) {
-        const struct bag_entry *e = &b->entries[b->entry_slots[at] - 1];
-        if (bytes_equal(bag_entry_bytes(b, e), key)) {
-            return e->weight;
-        }
-        at = (at + 1) & b->entry_mask;
-    }
-    return 0;
+    uint64_t slot = b->entry_slots[entry_slot(b, key, hash_of(key))];
+    return slot == 0 ? 0 : b->entries[slot_idx(slot)].weight;
 }
 
 bool bag_group_is_touched(const struct bag *b, uint32_t group)

@@ -22,7 +22,6 @@ struct bag_entry {
 struct bag_group {
     uint32_t first;
     uint32_t last;
-    uint32_t hash;
 };
 
 struct bag {
@@ -33,8 +32,8 @@ struct bag {
     struct bag_group *groups;
     size_t group_count;
     size_t group_capacity;
-    uint32_t *entry_slots; /* index + 1, 0 = free */
-    uint32_t *group_slots;
+    uint64_t *entry_slots; /* hash << 32 | index + 1, 0 = free: most misses are seen without touching an entry */
+    uint64_t *group_slots;
     size_t entry_mask;
     size_t group_mask;
 };

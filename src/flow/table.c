@@ -25,7 +25,7 @@ struct table_changes {
     struct change *items;
     size_t count;
     size_t capacity;
-    uint32_t *slots; /* index + 1 */
+    uint64_t *slots; /* hash << 32 | index + 1, 0 = free */
     size_t mask;
 };
 
@@ -52,11 +52,12 @@ static void changes_grow(struct table_changes *c)
     c->slots = mem_zalloc(slots * sizeof *c->slots);
     c->mask = slots - 1;
     for (size_t i = 0; i < c->count; i++) {
-        size_t at = checksum_xxh3(c->items[i].key.data, c->items[i].key.len) & c->mask;
+        uint32_t hash = (uint32_t)checksum_xxh3(c->items[i].key.data, c->items[i].key.len);
+        size_t at = hash & c->mask;
         while (c->slots[at] != 0) {
             at = (at + 1) & c->mask;
         }
-        c->slots[at] = (uint32_t)i + 1;
+        c->slots[at] = (uint64_t)hash << 32 | (i + 1);
     }
 }
 
@@ -87,10 +88,12 @@ static enum status find_change(struct flow *f, struct table *t, struct bytes key
     if (c->slots == NULL || c->count * 2 > c->mask) {
         changes_grow(c);
     }
-    size_t at = checksum_xxh3(key.data, key.len) & c->mask;
+    uint32_t hash = (uint32_t)checksum_xxh3(key.data, key.len);
+    size_t at = hash & c->mask;
     for (; c->slots[at] != 0; at = (at + 1) & c->mask) {
-        if (bytes_equal(c->items[c->slots[at] - 1].key, key)) {
-            *out = &c->items[c->slots[at] - 1];
+        struct change *known = &c->items[(uint32_t)c->slots[at] - 1];
+        if (c->slots[at] >> 32 == hash && bytes_equal(known->key, key)) {
+            *out = known;
             return STATUS_OK;
         }
     }
@@ -105,7 +108,7 @@ static enum status find_change(struct flow *f, struct table *t, struct bytes key
     made->before = st == STATUS_OK ? bytes_of(arena_dup(&f->run, value.data, value.len), value.len) : bytes_of(NULL, 0);
     made->after = made->before;
     c->count += 1;
-    c->slots[at] = (uint32_t)c->count;
+    c->slots[at] = (uint64_t)hash << 32 | c->count;
     *out = made;
     return STATUS_OK;
 }
