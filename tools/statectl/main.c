@@ -225,7 +225,8 @@ static int run_verb(struct ctl *c, const struct verb *verb)
     struct error err;
     enum status st = open_store(c, verb->run == verb_wait, &err);
     if (st != STATUS_OK) {
-        return ctl_fail(EXIT_NO_ANSWER, &err);
+        bool asked = verb->run == verb_log || verb->run == verb_verify; /* damage that opening finds is their answer */
+        return ctl_fail(asked && st == STATUS_CORRUPT ? EXIT_ANSWER_BAD : EXIT_NO_ANSWER, &err);
     }
     if (verb->needs_catalog && ctl_load_catalog(c, &err) != STATUS_OK) {
         return ctl_fail(EXIT_NO_ANSWER, &err);
