@@ -3,6 +3,8 @@
 #ifndef ROW_DATETIME_CALENDAR_H
 #define ROW_DATETIME_CALENDAR_H
 
+#include "base/int128.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -35,6 +37,8 @@ bool datetime_join_date(const struct civil *c, int64_t *days);
 int datetime_days_in_month(int64_t year, int month);
 bool datetime_is_valid_timestamp(int128 us);
 bool datetime_is_valid_date(int128 days);
+/* Rounds to `precision` digits after the second, half away from zero; -1 and 6 keep all. */
+int64_t datetime_round(int64_t us, int precision);
 /* 0 = Sunday. */
 int datetime_weekday(int64_t julian);
 /* The week's number and the year it belongs to, by ISO 8601. */
