@@ -26,7 +26,7 @@ CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -fvisibility=hidden
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
 
 STATE_LIBS := -llmdb -lzstd -lxxhash -pthread
-LIBS := $(STATE_LIBS) -lpq -lpg_query -lprotobuf-c -lmsgpackc -lrdkafka -lgmp -linih -lmicrohttpd -lsystemd -lm
+LIBS := $(STATE_LIBS) -lpq -lpg_query -lprotobuf-c -lgmp -linih -lsystemd -lm
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BASE_OBJ  := $(call obj,$(wildcard src/base/*.c))
@@ -73,7 +73,7 @@ $(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -2,10 +2,10 @@
 # Installs the Debian packages that are missing, saying first which and why. Usage: packages.sh build|run|test|bench...
 set -eu
 
-build="gcc make pkg-config libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libmsgpack-dev libpg-query-dev libprotobuf-c-dev
-       librdkafka-dev libgmp-dev libinih-dev libsystemd-dev"
+build="gcc make pkg-config libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libpg-query-dev libprotobuf-c-dev
+       libgmp-dev libinih-dev libsystemd-dev"
 run="postgresql-15"
-test="libcmocka-dev python3 python3-pytest python3-psycopg2 postgresql-15 zstd"
+test="libcmocka-dev libmsgpack-dev python3 python3-pytest python3-psycopg2 postgresql-15 zstd"
 bench="python3 python3-psycopg2 postgresql-15"
 check="clang-14 clang-tidy-14 clang-format-14 python3 binutils libclang-rt-14-dev"
 
