@@ -12,9 +12,13 @@ struct arena_chunk {
     _Alignas(16) unsigned char data[];
 };
 
-enum { ARENA_CHUNK_BYTES_MIN = 16 * 1024, ARENA_CHUNK_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+    ARENA_CHUNK_BYTES_MIN = 16 * 1024,
+    ARENA_CHUNK_BYTES_MAX = 4 * 1024 * 1024,
+    ARENA_KEPT_BYTES_MAX = 64 * 1024 * 1024
+};
 
-void *arena_alloc_slow(struct arena *a, size_t bytes)
+static struct arena_chunk *chunk_make(const struct arena *a, size_t bytes)
 {
     size_t wanted = a->chunks == NULL ? ARENA_CHUNK_BYTES_MIN : a->chunks->bytes * 2;
     if (wanted > ARENA_CHUNK_BYTES_MAX) {
@@ -24,44 +28,60 @@ void *arena_alloc_slow(struct arena *a, size_t bytes)
         wanted = bytes;
     }
     struct arena_chunk *chunk = mem_alloc(sizeof *chunk + wanted);
-    chunk->older = a->chunks;
     chunk->bytes = wanted;
+    return chunk;
+}
+
+void *arena_alloc_slow(struct arena *a, size_t bytes)
+{
+    struct arena_chunk *chunk = a->spare;
+    if (chunk != NULL && chunk->bytes >= bytes) {
+        a->spare = chunk->older;
+    } else {
+        chunk = chunk_make(a, bytes);
+    }
+    chunk->older = a->chunks;
     a->chunks = chunk;
-    a->bytes_held += wanted;
+    a->bytes_held += chunk->bytes;
     a->next = chunk->data + bytes;
-    a->end = chunk->data + wanted;
+    a->end = chunk->data + chunk->bytes;
     return chunk->data;
+}
+
+static void free_chunks(struct arena_chunk *first)
+{
+    for (struct arena_chunk *c = first, *older; c != NULL; c = older) {
+        older = c->older;
+        mem_free(c);
+    }
 }
 
 void arena_reset(struct arena *a)
 {
-    struct arena_chunk *keep = NULL;
+    size_t kept = 0;
+    for (struct arena_chunk *c = a->spare; c != NULL; c = c->older) {
+        kept += c->bytes;
+    }
     for (struct arena_chunk *c = a->chunks, *older; c != NULL; c = older) {
         older = c->older;
-        if (keep == NULL && c->bytes <= ARENA_CHUNK_BYTES_MAX) {
-            keep = c;
+        if (kept + c->bytes <= ARENA_KEPT_BYTES_MAX) {
+            kept += c->bytes;
+            c->older = a->spare;
+            a->spare = c;
         } else {
             mem_free(c);
         }
     }
-    a->chunks = keep;
+    a->chunks = NULL;
     a->bytes_held = 0;
     a->next = NULL;
     a->end = NULL;
-    if (keep != NULL) {
-        keep->older = NULL;
-        a->bytes_held = keep->bytes;
-        a->next = keep->data;
-        a->end = keep->data + keep->bytes;
-    }
 }
 
 void arena_release(struct arena *a)
 {
-    for (struct arena_chunk *c = a->chunks, *older; c != NULL; c = older) {
-        older = c->older;
-        mem_free(c);
-    }
+    free_chunks(a->chunks);
+    free_chunks(a->spare);
     *a = ARENA_EMPTY;
 }
 
