@@ -29,7 +29,8 @@ struct flow_options {
 enum status flow_open(struct flow **out, const struct flow_options *options, struct error *err);
 void flow_close(struct flow *f);
 
-/* Folds one chunk of a commit. The chunk's bytes must stay valid until the next flow_run. */
+/* Folds one chunk of a commit. The chunk's bytes must stay valid until the next flow_run. A TRUNCATE runs the operators itself (a
+ * table may be larger than memory), so do not count on changes gathering until then. */
 enum status flow_fold(struct flow *f, const struct store_chunk *chunk, struct error *err);
 /* Propagates everything folded since the last run. The caller runs it at latest when flow_changes() passes its batch bound. */
 enum status flow_run(struct flow *f, struct error *err);

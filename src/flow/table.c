@@ -29,7 +29,7 @@ struct table_changes {
     size_t mask;
 };
 
-enum { SLOTS_MIN = 256, SLOTS_KEPT_MAX = 1 << 17 };
+enum { SLOTS_MIN = 256, SLOTS_KEPT_MAX = 1 << 17, TRUNCATE_ROWS = 1 << 16 };
 
 static void changes_reset(struct table_changes *c)
 {
@@ -335,30 +335,47 @@ enum status table_fold(struct flow *f, const struct event *e, const struct readi
     return put_row(f, t, e, buffer_bytes(&f->key), &row, bytes_of(NULL, 0), from, r->next, err);
 }
 
-enum status table_truncate(struct flow *f, struct table *t, struct error *err)
+/* Takes up to TRUNCATE_ROWS rows out of the table. */
+static enum status truncate_some(struct flow *f, struct table *t, size_t *count, struct error *err)
 {
-    for (size_t i = 0; i < t->changes->count; i++) {
-        t->changes->items[i].after = bytes_of(NULL, 0);
-    }
     struct store_cursor *cursor;
+    *count = 0;
     TRY(store_cursor_open(t->map, &cursor, err));
     enum status st = store_cursor_seek(cursor, bytes_of("", 0), err);
-    while (st == STATUS_OK) {
+    while (st == STATUS_OK && *count < TRUNCATE_ROWS) {
         struct bytes key;
         struct bytes value;
+        struct change *change;
         st = store_cursor_next(cursor, &key, &value, err);
         if (st == STATUS_OK) {
-            struct change *change;
             struct bytes kept = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
             st = find_change(f, t, kept, &change, err);
-            if (st == STATUS_OK) {
-                change->after = bytes_of(NULL, 0);
-                f->changes += 1;
-            }
+        }
+        if (st == STATUS_OK) {
+            change->after = bytes_of(NULL, 0);
+            f->changes += 1;
+            *count += 1;
         }
     }
     store_cursor_close(cursor);
     return st == STATUS_END ? STATUS_OK : st;
+}
+
+/* A table may be larger than memory: it is emptied in runs of its own. */
+enum status table_truncate(struct flow *f, struct table *t, struct error *err)
+{
+    size_t count;
+    TRY(flow_run(f, err));
+    do {
+        TRY(truncate_some(f, t, &count, err));
+        if (count > 0) {
+            TRY(flow_run(f, err));
+        }
+        if (store_dirty_bytes(f->store) > store_cache_bytes(f->store) / 2) {
+            TRY(store_spill(f->store, err));
+        }
+    } while (count > 0);
+    return STATUS_OK;
 }
 
 /* ---- the run ---- */

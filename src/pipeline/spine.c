@@ -15,6 +15,7 @@
 enum {
     POLL_BUDGET_BYTES = 4 * 1024 * 1024, /* of the source, a turn */
     RUN_CHANGES = 128 * 1024,            /* folded before the operators run */
+    RUN_BYTES = 32 * 1024 * 1024,        /* the same, for wide rows */
     TURN_CHANGES = 256 * 1024,           /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,
     DRAIN_US_MAX = 10000000 /* for the last syncs when asked to stop */
@@ -36,6 +37,7 @@ enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
 {
     struct store_chunk chunk = { .last = true };
     uint64_t turn = 0;
+    uint64_t bytes = 0;
     bool unrun = false;
     s->reader_more = true;
     while (turn < TURN_CHANGES && (s->mid_commit || unrun || s->folded < seq_limit)) {
@@ -50,10 +52,12 @@ enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
         TRY(st);
         TRY(flow_fold(s->flow, &chunk, err));
         unrun = true;
-        if (flow_changes(s->flow) >= RUN_CHANGES) {
-            turn += flow_changes(s->flow);
+        bytes += chunk.data.len;
+        if (flow_changes(s->flow) >= RUN_CHANGES || bytes >= RUN_BYTES) {
+            turn += flow_changes(s->flow) + bytes / RUN_BYTES * RUN_CHANGES;
             TRY(run_operators(s, chunk.last, chunk.seq, err));
             unrun = false;
+            bytes = 0;
         }
     }
     return unrun ? run_operators(s, chunk.last, chunk.seq, err) : STATUS_OK;
