@@ -7,6 +7,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
 BUILD   := build$(if $(SAN),-san-$(SAN))
+QUIET    = $(if $(V),,@echo "  $@";)
 OPT     ?= -O2 -g -fno-omit-frame-pointer
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
@@ -53,30 +54,30 @@ build: $(BUILD)/libstate.a $(BUILD)/example $(BUILD)/procd $(BUILD)/statectl
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(QUIET) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libstate.a: $(BASE_OBJ) $(STATE_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(QUIET) ar rcs $@ $^
 
 $(BUILD)/librooms.a: $(ROOM_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(QUIET) ar rcs $@ $^
 
 $(BUILD)/example: $(BUILD)/state/example.o $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(STATE_LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(STATE_LIBS)
 
 $(BUILD)/procd: $(PROCD_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
+	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: csv status stop clean install test check bench
 csv: build

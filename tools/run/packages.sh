@@ -2,7 +2,7 @@
 # Installs the Debian packages that are missing, saying first which and why. Usage: packages.sh build|run|test|bench...
 set -eu
 
-build="gcc make pkg-config libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libpg-query-dev libprotobuf-c-dev
+build="gcc libc6-dev make libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libpg-query-dev libprotobuf-c-dev
        libgmp-dev libinih-dev libsystemd-dev"
 run="postgresql-15"
 test="libcmocka-dev libmsgpack-dev python3 python3-pytest python3-psycopg2 postgresql-15 zstd"
@@ -33,6 +33,12 @@ if [[ "$missing" == *postgresql-15* ]] && [ ! -e /etc/postgresql-common/createcl
     $sudo mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" | $sudo tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
-$sudo apt-get update -qq >&2 || true
+log=$(mktemp)
+$sudo apt-get update -qq >"$log" 2>&1 || true
 # shellcheck disable=SC2086
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
+if ! $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >>"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "Could not install them. Please install by hand: apt-get install$missing" >&2
+    exit 1
+fi
+rm -f "$log"

@@ -7,4 +7,4 @@ done
 for name in workload procd; do
     if pid_runs "$name"; then echo "$name    runs, pid $(cat "$RUN/$name.pid")"; else echo "$name    stopped"; fi
 done
-[ -e "$RUN/store" ] && "$BUILD/statectl" -s "$RUN/store" status
+if [ -e "$RUN/store" ]; then "$BUILD/statectl" -s "$RUN/store" status; fi
