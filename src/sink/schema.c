@@ -211,6 +211,11 @@ static enum status check_table(struct sink *s, struct sink_view *sv, struct aren
     return create_table(s, sv, a, err);
 }
 
+/* Run only where they are missing: a role that may write them need not be allowed to make them. */
+static const char own_tables_exist[] =
+    "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = 'logfold' AND c.relname IN ('progress', 'views') HAVING count(*) = 2";
+
 static const char make_own_tables[] =
     "CREATE SCHEMA IF NOT EXISTS logfold;"
     "CREATE TABLE IF NOT EXISTS logfold.progress (pipeline text PRIMARY KEY, store_id bigint, seq bigint, position text,"
@@ -224,9 +229,14 @@ enum status schema_make(struct sink *s, bool *rebuilt, struct error *err)
     struct arena a = ARENA_EMPTY;
     enum status st;
     *rebuilt = false;
-    TRY_GOTO(done, connection_exec(s, "could not make schema logfold in the sink", make_own_tables, err));
     PGresult *result;
     const char *params[] = { s->options.schema };
+    TRY_GOTO(done, connection_query(s, "could not look for schema logfold in the sink", own_tables_exist, 0, NULL, &result, err));
+    bool own_exist = PQntuples(result) > 0;
+    PQclear(result);
+    if (!own_exist) {
+        TRY_GOTO(done, connection_exec(s, "could not make schema logfold in the sink", make_own_tables, err));
+    }
     TRY_GOTO(done, connection_query(s, "could not look for the sink's schema",
                                     "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", 1, params, &result, err));
     bool schema_exists = PQntuples(result) > 0;

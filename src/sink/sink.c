@@ -54,10 +54,11 @@ void sink_interrupt(struct sink *s)
     }
 }
 
-/* The first time a process takes the pipeline over from whoever had it; later only from itself. */
+/* The first time a process takes the pipeline over from whoever had it; later only from itself, or from an earlier epoch that a
+ * restored backup has brought back. */
 static const char take_epoch[] =
     "INSERT INTO logfold.progress AS p (pipeline, epoch) VALUES ($1, 1)"
-    " ON CONFLICT (pipeline) DO UPDATE SET epoch = p.epoch + 1 WHERE $2::bigint = 0 OR p.epoch = $2::bigint"
+    " ON CONFLICT (pipeline) DO UPDATE SET epoch = greatest(p.epoch, $2::bigint) + 1 WHERE $2::bigint = 0 OR p.epoch <= $2::bigint"
     " RETURNING p.epoch, p.store_id, p.seq";
 
 static enum status take_over(struct sink *s, struct sink_progress *out, struct error *err)
