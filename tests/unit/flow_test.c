@@ -25,6 +25,9 @@ static const char schema[] =
     "create materialized view v_rank2 as select * from (select k, s, rank() over (partition by k order by s desc) as r from t) as x"
     "  where r <= 2;\n"
     "create materialized view v_top as select id, big from t order by big desc nulls last, id limit 5 offset 2;\n"
+    "create materialized view v_few as select k from t order by k limit 5 offset 2;\n"
+    "create materialized view v_numbered as select * from (select k, s, row_number() over (partition by k order by s) as r from t) as x"
+    "  where r <= 2;\n"
     "create materialized view v_union as select k from t union all select k from u order by k;\n"
     "create materialized view v_busy as select g.k, g.cnt, u.id from v_group as g join u on u.k = g.k where g.cnt > 1;\n"
     "create materialized view v_self as select a.id as x, b.id as y from t as a join t as b on a.k = b.k and a.id < b.id;\n"
@@ -574,6 +577,24 @@ static void naive_top(struct naive *n)
     }
 }
 
+/* Equal rows, of which the limit may cut a part. */
+static void naive_few(struct naive *n)
+{
+    int64_t skipped = 0;
+    int64_t taken = 0;
+    for (int64_t k = 0; k <= 5; k++) { /* 5 stands for NULL, the last */
+        EACH(n->m->t, i) {
+            const struct datum *d = &n->m->t.rows[i][T_K];
+            if ((d->null ? 5 : d->v.i) != k || skipped++ < 2 || taken == 5) {
+                continue;
+            }
+            taken += 1;
+            put(n, TYPE_INT4, d);
+            end_line(n);
+        }
+    }
+}
+
 /* NULLs last */
 static int compare_s(const struct datum *a, const struct datum *b)
 {
@@ -624,6 +645,24 @@ static void naive_rank2(struct naive *n)
             put(n, TYPE_INT4, &n->m->t.rows[i][T_K]);
             put(n, TYPE_TEXT, &n->m->t.rows[i][T_S]);
             put_int(n, rank);
+            end_line(n);
+        }
+    }
+}
+
+static void naive_numbered(struct naive *n)
+{
+    const struct model_table *t = &n->m->t;
+    EACH(*t, i) {
+        int64_t number = 1;
+        EACH(*t, k) {
+            int order = compare_s(&t->rows[k][T_S], &t->rows[i][T_S]);
+            number += same(&t->rows[i][T_K], &t->rows[k][T_K]) && (order < 0 || (order == 0 && k < i));
+        }
+        if (number <= 2) {
+            put(n, TYPE_INT4, &t->rows[i][T_K]);
+            put(n, TYPE_TEXT, &t->rows[i][T_S]);
+            put_int(n, number);
             end_line(n);
         }
     }
@@ -703,6 +742,7 @@ static const struct {
     { "v_union", naive_union }, { "v_group", naive_group },       { "v_global", naive_global },     { "v_distinct", naive_distinct },
     { "v_first", naive_first }, { "v_top", naive_top },           { "v_ranks", naive_ranks },       { "v_rank2", naive_rank2 },
     { "v_busy", naive_busy },   { "v_quotient", naive_quotient },
+    { "v_few", naive_few },     { "v_numbered", naive_numbered },
 };
 
 static void check_views(struct world *w, const struct model *m)
@@ -805,7 +845,7 @@ static void the_state_is_the_same_bytes_however_commits_are_grouped(void **state
     uint64_t seed = seed_of_run() * 3;
     static const uint64_t chunks[] = { 0, 2, 7, 64 };
     fold_log(seed, 1, 0, &one, &m);
-    assert_true(one.count > 500);
+    assert_true(one.count > 30); /* a truncate near the end may leave little */
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         fold_log(seed, chunks[i], i % 2 == 0 ? 0 : COMMITS / 2, &other, &m);
         assert_true(multiset_same(&other, &one, "the state"));
