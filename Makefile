@@ -7,7 +7,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SAN     ?=
 BUILD   := build$(if $(SAN),-san-$(SAN))
-QUIET    = $(if $(V),,@echo "  $@";)
+QUIET    = $(if $(V),,$(if $(findstring s,$(firstword -$(MAKEFLAGS))),@,@echo "  $@";)) # V=1 shows the commands
 OPT     ?= -O2 -g -fno-omit-frame-pointer
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \

@@ -11,7 +11,7 @@ say() { echo "$*" >&2; }
 # PostgreSQL refuses to run as root: a root caller runs it as the user postgres.
 as_postgres() {
     if [ "$(id -u)" = 0 ]; then
-        runuser -u postgres -- "$@"
+        (cd / && exec runuser -u postgres -- "$@") # it need not be able to see this folder
     else
         "$@"
     fi
