@@ -194,6 +194,10 @@ static enum status load_state(struct flow *f, struct error *err)
         for (uint32_t k = 0; k < f->outputs[i].upstream_count; k++) {
             f->outputs[i].in_error = f->outputs[i].in_error || f->outputs[i].upstream[k]->errors > 0;
         }
+        struct buffer text = BUFFER_EMPTY;
+        enum status st = output_error_hash(f, &f->outputs[i], &text, &f->outputs[i].told, err);
+        buffer_release(&text);
+        TRY(st);
     }
     return STATUS_OK;
 }

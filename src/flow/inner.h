@@ -75,6 +75,7 @@ struct output {
     struct node **upstream; /* every node that feeds it, itself included */
     uint32_t upstream_count;
     bool in_error;
+    uint64_t told; /* hash of the error text last reported, 0 = none */
     struct bag delta;
 };
 
@@ -182,6 +183,8 @@ enum status ordered_open(struct flow *f, struct node *n, struct error *err); /* 
 enum status ordered_run(struct flow *f, struct node *n, struct error *err);
 void ordered_release(struct node *n);
 enum status output_run(struct flow *f, struct output *o, struct error *err);
+/* Hash of the view's first error as it stands, 0 = none. */
+enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out, struct error *err);
 
 /* Name of a map for a node's or arrangement's identity: "<kind>/<16 hex digits>". */
 const char *map_name_for(struct flow *f, const char *kind, struct bytes identity);

@@ -4,6 +4,7 @@
  * given. The map itself goes on being kept right for the rows that can be computed. */
 #include "flow/inner.h"
 
+#include "base/checksum.h"
 #include "row/tuple.h"
 
 static bool has_errors(const struct output *o)
@@ -81,17 +82,27 @@ static enum status apply(struct flow *f, struct output *o, bool tell, struct err
     return STATUS_OK;
 }
 
-static enum status tell_state(struct flow *f, const struct output *o, struct error *err)
+enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out, struct error *err)
 {
-    if (f->options.on_view_error == NULL) {
-        return STATUS_OK;
+    *out = 0;
+    if (o->in_error) {
+        TRY(error_first(f, o, text, err));
+        *out = checksum_xxh3(text->data, text->len) | 1;
     }
+    buffer_append_byte(text, '\0');
+    return STATUS_OK;
+}
+
+/* Reports going into error, out of it, and that another row is now the first one named. */
+static enum status tell_state(struct flow *f, struct output *o, struct error *err)
+{
     struct buffer text = BUFFER_EMPTY;
-    enum status st = o->in_error ? error_first(f, o, &text, err) : STATUS_OK;
-    buffer_append_byte(&text, '\0');
-    if (st == STATUS_OK) {
+    uint64_t hash;
+    enum status st = output_error_hash(f, o, &text, &hash, err);
+    if (st == STATUS_OK && hash != o->told && f->options.on_view_error != NULL) {
         st = f->options.on_view_error(f->options.ctx, (uint32_t)(o - f->outputs), o->in_error ? (const char *)text.data : NULL, err);
     }
+    o->told = hash;
     buffer_release(&text);
     return st;
 }
@@ -115,5 +126,5 @@ enum status output_run(struct flow *f, struct output *o, struct error *err)
     if (was && !o->in_error) {
         TRY(report_all(f, o, 1, err));
     }
-    return was != o->in_error ? tell_state(f, o, err) : STATUS_OK;
+    return was || o->in_error ? tell_state(f, o, err) : STATUS_OK;
 }
