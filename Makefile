@@ -20,10 +20,12 @@ endif
 ifeq ($(SAN),thread)
 SANFLAGS := -fsanitize=thread
 endif
+# Link-time optimisation is worth 10 % of a replay; the objects are ordinary ones too, for tests and for libstate.a's users.
+LTO      := $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto)
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
 CPPFLAGS += -D_GNU_SOURCE -I. -Isrc -isystem $(shell pg_config --includedir 2>/dev/null || echo /usr/include/postgresql) \
             -isystem /usr/include/pg_query
-CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -fvisibility=hidden
+CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -fvisibility=hidden $(if $(LTO),$(LTO) -ffat-lto-objects)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
 
 STATE_LIBS := -llmdb -lzstd -lxxhash -pthread
@@ -65,19 +67,19 @@ $(BUILD)/librooms.a: $(ROOM_OBJ)
 	$(QUIET) ar rcs $@ $^
 
 $(BUILD)/example: $(BUILD)/state/example.o $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(STATE_LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(STATE_LIBS)
 
 $(BUILD)/procd: $(PROCD_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) $(OPT) $(LTO) -o $@ $^ $(LIBS)
 
 $(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
+	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
 
 .PHONY: csv status stop clean install test check bench
 csv: build
