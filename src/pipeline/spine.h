@@ -59,6 +59,7 @@ struct spine {
     int64_t checkpoint_at_us;  /* when the next is due */
     uint64_t checkpoint_begun; /* seq_next of the newest one begun */
     int64_t started_us;
+    bool progress_shown; /* of recovery or replay */
     uint64_t rate_changes; /* at rate_at_us */
     int64_t rate_at_us;
     double rate; /* changes a second */

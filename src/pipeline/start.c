@@ -120,13 +120,19 @@ static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *e
             return error_set(err, STATUS_STOPPED, 0, "stopped in the middle of a %s", what);
         }
     }
-    if (shown || s->options->replay) {
-        int64_t took = clock_mono_us() - s->started_us;
-        message_progress(what, true, "done seq=%" PRIu64 " events=%" PRIu64 " seconds=%.2f events/s=%.0f", s->folded,
-                         flow_change_count(s->flow), (double)took / 1e6,
-                         (double)flow_change_count(s->flow) / ((double)took / 1e6));
-    }
+    s->progress_shown = s->progress_shown || shown;
     return STATUS_OK;
+}
+
+/* The end of a recovery or replay that took long enough to be told; the state is on disk by then. */
+static void tell_done(const struct spine *s)
+{
+    if (s->progress_shown || s->options->replay) {
+        double seconds = (double)(clock_mono_us() - s->started_us) / 1e6;
+        message_progress(s->options->replay ? "replay" : "recover", true, "done seq=%" PRIu64 " events=%" PRIu64
+                         " seconds=%.2f events/s=%.0f", s->folded, flow_change_count(s->flow), seconds,
+                         (double)flow_change_count(s->flow) / seconds);
+    }
 }
 
 static enum status recover(struct spine *s, struct error *err)
@@ -147,6 +153,7 @@ static enum status recover(struct spine *s, struct error *err)
         TRY(store_rebuild_finish(s->store, s->folded, err));
         s->checkpoint_begun = s->folded;
     }
+    tell_done(s);
     return connected ? link_settle(s, &progress, rebuilt, err) : STATUS_OK;
 }
 
