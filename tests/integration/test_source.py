@@ -221,6 +221,7 @@ def test_a_retyped_column_is_read_as_declared_as_long_as_it_fits(pipeline, sourc
         assert sorted(pipe.sink.rows(f"SELECT * FROM {view}")) == sorted(source.rows(f"SELECT * FROM {view}"))
     source.sql("INSERT INTO t VALUES (101, 5000000000, 'a', 'b')")
     pipe.wait()
+    pipe.wait_checkpoint()
     errors = dict(pipe.sink.sql("SELECT view, error FROM logfold.views"))
     said = str(errors) + pipe.ctl("quarantine", "show").stdout
     assert "out of range" in said, said  # never a wrong number

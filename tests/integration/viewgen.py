@@ -164,6 +164,11 @@ class Generator:
                              f"nullif({x[0]}, {x[1]})", f"greatest({x[0]}, {x[1]})", f"least({x[0]}, {x[1]})")
         return getattr(self, "e_" + kind, self.e_other)(scope, kind, depth - 1)
 
+    @staticmethod
+    def image(expression, kind, one_of_equals):
+        """1.0 and 1.00 are equal and look different: where one of them is to be shown, PostgreSQL may choose either."""
+        return f"round({expression}, 12)" if kind == "num" and one_of_equals else expression
+
     def literal(self, kind):
         rng = self.rng
         if kind in ("int", "small", "big"):
@@ -277,13 +282,14 @@ class Generator:
             return self.grouped(text, scope)
         kinds = [self.pick("int", "int", "num", "txt", "day", "bool", "big", "ts") for _ in range(self.rng.randrange(1, 5))]
         names = [f"c{i}" for i in range(len(kinds))]
-        outs = [f"{self.expr(scope, k)} AS {n}" for k, n in zip(kinds, names)]
+        one_of_equals = r < .6  # DISTINCT and UNION show one of several equal values
+        outs = [f"{self.image(self.expr(scope, k), k, one_of_equals)} AS {n}" for k, n in zip(kinds, names)]
         columns = list(zip(names, kinds))
         if r < .5:
             return f"SELECT DISTINCT {', '.join(outs)} FROM {text}", columns
         if r < .6 and not plain:
             other_text, other_scope, _ = self.source(0)
-            other = [self.expr(other_scope, k) for k in kinds]
+            other = [self.image(self.expr(other_scope, k), k, True) for k in kinds]
             return f"SELECT {', '.join(outs)} FROM {text} UNION {self.pick('ALL', 'ALL', '')} SELECT {', '.join(other)} FROM {other_text}", columns
         if r < .75 and key:
             ties = ", ".join(key)
@@ -318,7 +324,7 @@ class Generator:
     def aggregate(self, scope):
         distinct = self.pick("", "", "DISTINCT ")
         kind = self.pick("int", "int", "num", "txt", "day", "big")
-        x = self.expr(scope, kind, 1)
+        x = self.image(self.expr(scope, kind, 1), kind, True)
         wide = {"int": "big", "big": "num", "num": "num"}
         forms = [("count(*)", "big"), (f"count({distinct}{x})", "big"), (f"min({x})", kind), (f"max({distinct}{x})", kind)]
         if kind in wide:
