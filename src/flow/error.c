@@ -3,8 +3,6 @@
  * catalog, so they mean the same as long as the store's pipeline does. */
 #include "flow/inner.h"
 
-
-
 enum { ROW_TEXT_BYTES_MAX = 300 };
 
 enum status error_add_text(struct flow *f, struct node *node, const char *text, int64_t weight, struct error *err)
@@ -25,11 +23,21 @@ enum status error_add_text(struct flow *f, struct node *node, const char *text, 
     return st;
 }
 
-static void print_row(const struct plan_column *columns, uint32_t count, const struct datum *row, struct buffer *out)
+/* The columns that a scan has not read, because nobody looks at them, are left out. NULL = all are there. */
+static const bool *columns_read(const struct node *n)
+{
+    bool of_input = n->plan->kind == PLAN_FILTER || n->plan->kind == PLAN_PROJECT;
+    return of_input && n->inputs[0]->plan->kind == PLAN_SCAN ? n->inputs[0]->needed : NULL;
+}
+
+static void print_row(const struct plan_column *columns, uint32_t count, const bool *read, const struct datum *row, struct buffer *out)
 {
     struct buffer text = BUFFER_EMPTY;
     for (uint32_t i = 0; i < count && out->len < ROW_TEXT_BYTES_MAX; i++) {
-        buffer_printf(out, "%s%s=", i > 0 ? ", " : "", columns[i].name == NULL ? "?" : columns[i].name);
+        if (read != NULL && !read[i]) {
+            continue;
+        }
+        buffer_printf(out, "%s%s=", out->len > 0 ? ", " : "", columns[i].name == NULL ? "?" : columns[i].name);
         if (row[i].null) {
             buffer_append_text(out, "NULL");
             continue;
@@ -50,7 +58,7 @@ enum status error_add(struct flow *f, struct node *node, const struct plan_colum
 {
     struct buffer text = BUFFER_EMPTY;
     struct buffer values = BUFFER_EMPTY;
-    print_row(columns, column_count, row, &values);
+    print_row(columns, column_count, columns_read(node), row, &values);
     /* No file name or line: the text is part of the state, which depends on the log and on what the pipeline means alone. */
     buffer_printf(&text, "%s, in row (%.*s)", failure->text, (int)values.len, values.data == NULL ? "" : (const char *)values.data);
     buffer_append_byte(&text, '\0');

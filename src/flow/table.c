@@ -115,13 +115,25 @@ static enum status find_change(struct flow *f, struct table *t, struct bytes key
 
 /* ---- rows as the log has them -> rows of the table ---- */
 
+enum { KEY_COLUMNS_MAX = 32 }; /* PostgreSQL's own limit */
+
 struct new_row {
-    struct bytes value;     /* declared columns, packed */
-    bool missing;           /* some value was not sent */
-    struct datum key[32];   /* by position in the primary key */
+    struct bytes value; /* declared columns, packed */
+    bool key_only;      /* nothing but the key is asked for: other values need not convert */
+    bool missing;       /* some value was not sent */
+    bool bad;           /* some value does not convert: */
+    struct error reason;
+    struct datum key[KEY_COLUMNS_MAX]; /* by position in the primary key */
 };
-_Static_assert(sizeof(struct datum) * 32 <= 1024, "key values are on the stack");
-enum { KEY_COLUMNS_MAX = 32 };
+
+/* Not by an initializer: that would clear a kilobyte a change. */
+static void begin_row(struct new_row *row, bool key_only)
+{
+    row->value = bytes_of(NULL, 0);
+    row->key_only = key_only;
+    row->missing = false;
+    row->bad = false;
+}
 
 static bool is_missing(const uint8_t *at, const uint8_t *end)
 {
@@ -145,23 +157,22 @@ static enum status read_straight(struct flow *f, const struct table *t, const st
     return STATUS_OK;
 }
 
-/* The value as the declared type; `*bad` with a reason where it does not convert. */
-static enum status convert_value(struct flow *f, const struct type *from, const struct type *to, struct datum *d, bool *bad,
+/* The value as the declared type; its failure where it does not convert. */
+static enum status convert_value(struct flow *f, const struct type *from, const struct catalog_column *to, struct datum *d,
                                  struct error *reason)
 {
-    if (d->null || from->kind == to->kind) {
+    if (d->null || from->kind == to->type.kind) {
         return STATUS_OK;
     }
     struct buffer text = BUFFER_EMPTY;
     datum_print(from, d, &text);
     struct bytes kept = bytes_of(arena_dup(&f->run, text.data, text.len), text.len);
     buffer_release(&text);
-    *bad = datum_parse(to, kept, &f->run, d, reason) != STATUS_OK;
-    return STATUS_OK;
+    return datum_parse(&to->type, kept, &f->run, d, reason) == STATUS_OK ? STATUS_OK : error_prefix(reason, "column \"%s\"", to->name);
 }
 
 static enum status read_converted(struct flow *f, const struct table *t, const struct reading *reading, struct packed_reader *r,
-                                  struct new_row *out, bool *bad, struct error *reason, struct error *err)
+                                  struct new_row *out, struct error *err)
 {
     const struct catalog_table *declared = t->declared;
     struct datum *values = arena_alloc(&f->run, (reading->source_count + 1) * sizeof *values);
@@ -169,14 +180,14 @@ static enum status read_converted(struct flow *f, const struct table *t, const s
         TRY(packed_read_datum(r, reading->source_types[i].kind, &f->run, &values[i], err));
     }
     struct buffer packed = BUFFER_EMPTY;
-    for (uint32_t i = 0; i < declared->column_count && !*bad; i++) {
+    for (uint32_t i = 0; i < declared->column_count && !out->bad; i++) {
         struct datum d = DATUM_NULL;
+        if (out->key_only && t->key_position[i] == 0) {
+            continue;
+        }
         if (reading->source[i] != UINT32_MAX) {
             d = values[reading->source[i]];
-            convert_value(f, &reading->source_types[reading->source[i]], &declared->columns[i].type, &d, bad, reason);
-            if (*bad) {
-                error_prefix(reason, "column \"%s\"", declared->columns[i].name);
-            }
+            out->bad = convert_value(f, &reading->source_types[reading->source[i]], &declared->columns[i], &d, &out->reason) != STATUS_OK;
         }
         out->missing = out->missing || d.missing;
         if (t->key_position[i] != 0) {
@@ -190,15 +201,13 @@ static enum status read_converted(struct flow *f, const struct table *t, const s
 }
 
 static enum status read_row(struct flow *f, const struct table *t, const struct reading *reading, uint32_t column_count,
-                            struct packed_reader *r, struct new_row *out, bool *bad, struct error *reason, struct error *err)
+                            struct packed_reader *r, struct new_row *out, struct error *err)
 {
     if (column_count != reading->source_count) {
         return error_set(err, STATUS_CORRUPT, 0, "a row of table %s.%s has %u values, its journal entry %u columns",
                          t->declared->schema, t->declared->name, column_count, reading->source_count);
     }
-    out->missing = false;
-    return reading->straight ? read_straight(f, t, reading, r, out, err)
-                             : read_converted(f, t, reading, r, out, bad, reason, err);
+    return reading->straight ? read_straight(f, t, reading, r, out, err) : read_converted(f, t, reading, r, out, err);
 }
 
 /* The key's bytes; false where a key column is NULL or was not sent. */
@@ -305,21 +314,24 @@ enum status table_fold(struct flow *f, const struct event *e, const struct readi
                        struct error *err)
 {
     struct table *t = reading->table;
-    struct new_row row = { 0 };
-    struct new_row old = { 0 };
-    struct error reason = { 0 };
-    bool bad = false;
+    struct new_row row;
+    struct new_row old;
     uint32_t old_count = 0;
     const uint8_t *from = r->next;
-    TRY(read_row(f, t, reading, e->column_count, r, &row, &bad, &reason, err));
+    begin_row(&row, e->kind == EVENT_DELETE);
+    begin_row(&old, true);
+    TRY(read_row(f, t, reading, e->column_count, r, &row, err));
     if (e->kind == EVENT_UPDATE) {
         TRY(event_read_old(r, &old_count, err));
         if (old_count > 0) {
-            TRY(read_row(f, t, reading, old_count, r, &old, &bad, &reason, err));
+            TRY(read_row(f, t, reading, old_count, r, &old, err));
         }
     }
-    if (bad) {
-        return reject(f, t, e, reason.text, from, r->next, err);
+    if (row.bad || old.bad) {
+        return reject(f, t, e, row.bad ? row.reason.text : old.reason.text, from, r->next, err);
+    }
+    for (uint32_t i = 0; old_count > 0 && i < t->declared->key_count; i++) {
+        row.key[i] = row.key[i].missing ? old.key[i] : row.key[i]; /* an unchanged TOAST value may be part of a key */
     }
     buffer_reset(&f->key);
     bool whole_key = encode_key(f, t, row.key, &f->key);

@@ -123,6 +123,8 @@ struct world {
     bool in_error[VIEWS_MAX];
     bool saved_error[VIEWS_MAX];
     char error_text[1024]; /* the newest reported */
+    char error_texts[VIEWS_MAX][1024];
+    char saved_texts[VIEWS_MAX][1024];
     struct buffer chunk;   /* being written */
     uint64_t seq_next;     /* folded */
 };
@@ -157,11 +159,15 @@ static inline enum status world_error(void *ctx, uint32_t view_idx, const char *
     struct world *w = ctx;
     (void)err;
     assert_true(view_idx < w->view_count);
-    assert_true(w->in_error[view_idx] == (text == NULL)); /* reported when it changes, not else */
-    w->in_error[view_idx] = text != NULL;
-    if (text != NULL) {
+    char *told = w->error_texts[view_idx];
+    if (text == NULL) {
+        assert_true(w->in_error[view_idx]); /* it leaves */
+    } else {
+        assert_true(!w->in_error[view_idx] || strcmp(told, text) != 0); /* it enters, or names another row */
+        snprintf(told, sizeof w->error_texts[view_idx], "%s", text);
         snprintf(w->error_text, sizeof w->error_text, "%s", text);
     }
+    w->in_error[view_idx] = text != NULL;
     return STATUS_OK;
 }
 
@@ -272,6 +278,7 @@ static inline void world_checkpoint(struct world *w)
     for (uint32_t i = 0; i < w->view_count; i++) {
         multiset_copy(&w->saved[i], &w->mirror[i]);
         w->saved_error[i] = w->in_error[i];
+        memcpy(w->saved_texts[i], w->error_texts[i], sizeof w->saved_texts[i]);
     }
 }
 
@@ -284,6 +291,7 @@ static inline void world_reopen(struct world *w)
     for (uint32_t i = 0; i < w->view_count; i++) {
         multiset_copy(&w->mirror[i], &w->saved[i]);
         w->in_error[i] = w->saved_error[i];
+        memcpy(w->error_texts[i], w->saved_texts[i], sizeof w->error_texts[i]);
     }
     world_open_store(w);
 }
