@@ -172,18 +172,23 @@ static bool parse_plain(struct bytes text, struct datum *out)
     if (end - p > FAST_DIGITS_MAX + 1 || p == end || !is_digit(*p)) {
         return false;
     }
-    int64_t v = 0;
+    uint64_t v = 0; /* holds 19 digits */
+    const uint8_t *start = p;
     const uint8_t *point = NULL;
     for (; p < end; p++) {
         if (is_digit(*p)) {
-            v = v * 10 + (*p - '0');
+            v = v * 10 + (uint64_t)(*p - '0');
         } else if (*p == '.' && point == NULL) {
             point = p;
         } else {
             return false;
         }
     }
-    *out = (struct datum){ .v.i = negative ? -v : v, .len = point == NULL ? 0 : (uint32_t)(end - point - 1) };
+    if (point == NULL && end - start > FAST_DIGITS_MAX) {
+        return false; /* 19 digits may be too many */
+    }
+    int64_t value = (int64_t)v;
+    *out = (struct datum){ .v.i = negative ? -value : value, .len = point == NULL ? 0 : (uint32_t)(end - point - 1) };
     return true;
 }
 

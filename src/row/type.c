@@ -2,6 +2,8 @@
  * types that are carried as text. */
 #include "row/type.h"
 
+#include "row/datum_interval.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +106,43 @@ static const struct {
     { 1041, "inet[]" },
 };
 
+/* The fields of an interval's mask as intervaltypmodout prints them; NULL for no mask of the grammar. */
+static const char *range_text(uint32_t range)
+{
+    enum {
+        YEAR = 1 << INTERVAL_YEAR_BIT,
+        MONTH = 1 << INTERVAL_MONTH_BIT,
+        DAY = 1 << INTERVAL_DAY_BIT,
+        HOUR = 1 << INTERVAL_HOUR_BIT,
+        MINUTE = 1 << INTERVAL_MINUTE_BIT,
+        SECOND = 1 << INTERVAL_SECOND_BIT
+    };
+    static const struct {
+        uint32_t range;
+        const char *text;
+    } ranges[] = {
+        { YEAR, " year" },
+        { MONTH, " month" },
+        { DAY, " day" },
+        { HOUR, " hour" },
+        { MINUTE, " minute" },
+        { SECOND, " second" },
+        { YEAR | MONTH, " year to month" },
+        { DAY | HOUR, " day to hour" },
+        { DAY | HOUR | MINUTE, " day to minute" },
+        { DAY | HOUR | MINUTE | SECOND, " day to second" },
+        { HOUR | MINUTE, " hour to minute" },
+        { HOUR | MINUTE | SECOND, " hour to second" },
+        { MINUTE | SECOND, " minute to second" },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (ranges[i].range == range) {
+            return ranges[i].text;
+        }
+    }
+    return NULL;
+}
+
 struct type type_make(enum type_kind kind)
 {
     return (struct type){ .kind = kind, .typmod = -1 };
@@ -173,17 +212,44 @@ static enum status set_length(const char *name, struct type_modifiers m, int32_t
     return STATUS_OK;
 }
 
-static enum status set_precision(const char *name, struct type_modifiers m, struct type *out, struct error *err)
+static enum status check_precision(const char *name, int32_t precision, struct error *err)
 {
-    TRY(check_count(name, m, out->kind == TYPE_INTERVAL ? 2 : 1, err));
-    if (m.count == 0) {
-        return STATUS_OK;
-    }
-    int32_t precision = m.values[m.count - 1];
     if (precision < 0 || precision > FRACTION_DIGITS_MAX) {
         return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must be between 0 and %d", name, precision, FRACTION_DIGITS_MAX);
     }
-    out->typmod = out->kind == TYPE_INTERVAL ? (int32_t)(0x7fff0000u | (uint32_t)precision) : precision;
+    return STATUS_OK;
+}
+
+static enum status set_precision(const char *name, struct type_modifiers m, struct type *out, struct error *err)
+{
+    TRY(check_count(name, m, 1, err));
+    if (m.count == 0) {
+        return STATUS_OK;
+    }
+    TRY(check_precision(name, m.values[0], err));
+    out->typmod = m.values[0];
+    return STATUS_OK;
+}
+
+/* The grammar gives the mask of fields, then the precision: INTERVAL DAY is (8), INTERVAL(3) is (0x7fff, 3). */
+static enum status set_interval(struct type_modifiers m, struct type *out, struct error *err)
+{
+    TRY(check_count("interval", m, 2, err));
+    if (m.count == 0) {
+        return STATUS_OK;
+    }
+    uint32_t range = (uint32_t)m.values[0];
+    if (range > INTERVAL_RANGE_FULL || (range != INTERVAL_RANGE_FULL && range_text(range) == NULL)) {
+        return error_set(err, STATUS_INVALID, 0, "invalid type modifier for type \"interval\"");
+    }
+    uint32_t precision = INTERVAL_PRECISION_FULL;
+    if (m.count == 2) {
+        TRY(check_precision("interval", m.values[1], err));
+        precision = (uint32_t)m.values[1];
+    } else if (range == INTERVAL_RANGE_FULL) {
+        return STATUS_OK;
+    }
+    out->typmod = (int32_t)(range << 16 | precision);
     return STATUS_OK;
 }
 
@@ -212,8 +278,9 @@ static enum status set_modifiers(const char *name, struct type_modifiers m, stru
     case TYPE_TIME:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
-    case TYPE_INTERVAL:
         return set_precision(name, m, out, err);
+    case TYPE_INTERVAL:
+        return set_interval(m, out, err);
     case TYPE_FLOAT8:
         return set_float(name, m, out, err);
     case TYPE_UNKNOWN:
@@ -336,8 +403,12 @@ void type_print(const struct type *type, struct buffer *out)
         buffer_printf(out, "numeric(%d,%d)", (bits >> 16) & 0xffff, ((bits & 0x7ff) ^ 1024) - 1024);
     } else if (type->kind == TYPE_VARCHAR || type->kind == TYPE_BPCHAR) {
         buffer_printf(out, "%s(%d)", row->sql, m - TYPMOD_HEAD);
-    } else if (type->kind == TYPE_INTERVAL && (m & 0xffff) == 0xffff) {
-        buffer_append_text(out, row->sql);
+    } else if (type->kind == TYPE_INTERVAL) {
+        const char *fields = range_text((uint32_t)m >> 16);
+        buffer_printf(out, "interval%s", fields != NULL ? fields : "");
+        if ((m & INTERVAL_PRECISION_FULL) != INTERVAL_PRECISION_FULL) {
+            buffer_printf(out, "(%d)", m & INTERVAL_PRECISION_FULL);
+        }
     } else {
         print_with_precision(row->sql, m & 0xffff, out);
     }
