@@ -1,6 +1,7 @@
-/* ceiling STORE OUTDIR: what a program made for exactly this pipeline reaches over the same log: fixed rows, arrays by dense id, the
- * four views of schemas/acme.sql by hand, the tables put into LMDB (sorted, 100,000 events a transaction, WRITEMAP|NOSYNC, one sync at
- * the end). It knows nothing but bench/generate.c's log and shares no code with logfold but the reading of the log's blocks. */
+/* ceiling STORE OUTDIR: what a program made for exactly this pipeline reaches over the same log: fixed rows, arrays by
+ * dense id, the four views of schemas/acme.sql by hand, the tables put into LMDB (sorted, 100,000 events a transaction,
+ * WRITEMAP|NOSYNC, one sync at the end). It knows nothing but bench/generate.c's log and shares no code with logfold
+ * but the reading of the log's blocks. */
 #include "acme_events.h"
 
 #include "base/bytes.h"
@@ -141,7 +142,8 @@ static const uint8_t *skip(const uint8_t *p)
 static bool status_is_open(const uint8_t *text, size_t len, unsigned *slot)
 {
     *slot = len > 0 ? (unsigned)(text[0] + len) % STATUS_COUNT : 0;
-    return len > 0 && !(len == 9 && memcmp(text, "COMPLETED", 9) == 0) && !(len == 8 && memcmp(text, "CANCELED", 8) == 0);
+    return len > 0 && !(len == 9 && memcmp(text, "COMPLETED", 9) == 0) &&
+           !(len == 8 && memcmp(text, "CANCELED", 8) == 0);
 }
 
 static void count_items(struct ceiling *c, const struct order *o, int sign)
@@ -178,7 +180,8 @@ static void fold_order(struct ceiling *c, uint64_t id, int32_t delivery, int32_t
 
 static void fold_item(struct ceiling *c, uint64_t id, uint32_t order, int32_t product, int32_t quantity)
 {
-    c->items[id] = (struct item){ .order = order, .product = product, .quantity = quantity, .exists = 1, .next = c->orders[order].first_item };
+    c->items[id] = (struct item){
+        .order = order, .product = product, .quantity = quantity, .exists = 1, .next = c->orders[order].first_item};
     c->orders[order].first_item = (uint32_t)id;
     if (c->orders[order].open) {
         c->pending_by_product[product] += quantity;
@@ -199,7 +202,7 @@ static void unfold_item(struct ceiling *c, uint64_t id)
 static void table_put(struct table *t, uint64_t key, const uint8_t *row, size_t len)
 {
     mem_grow(&t->puts, &t->capacity, t->count + 1, sizeof *t->puts);
-    t->puts[t->count++] = (struct put){ .key = key, .row = row, .len = (uint32_t)len };
+    t->puts[t->count++] = (struct put){.key = key, .row = row, .len = (uint32_t)len};
 }
 
 static int by_key(const void *a, const void *b)
@@ -229,12 +232,12 @@ static void table_flush(MDB_txn *txn, struct table *t)
         }
         uint8_t key[8];
         store_be64(key, t->puts[i].key);
-        MDB_val k = { 8, key };
+        MDB_val k = {8, key};
         union {
             const uint8_t *in;
             void *out;
-        } row = { .in = t->puts[i].row };
-        MDB_val v = { t->puts[i].len, row.out };
+        } row = {.in = t->puts[i].row};
+        MDB_val v = {t->puts[i].len, row.out};
         if (t->puts[i].row == NULL) {
             int rc = mdb_cursor_get(cursor, &k, &v, MDB_SET);
             check(rc == 0 ? mdb_cursor_del(cursor, 0) : rc == MDB_NOTFOUND ? 0 : rc, "delete");
@@ -360,13 +363,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: ceiling STORE OUTDIR\n");
         return 64;
     }
-    struct ceiling c = { 0 };
+    struct ceiling c = {0};
     make(&c, argv[2]);
     struct error err;
     struct store *store = NULL;
     struct store_reader *reader = NULL;
     struct store_chunk chunk;
-    enum status st = store_open(&store, &(struct store_options){ .path = argv[1], .read_only = true }, &err);
+    enum status st = store_open(&store, &(struct store_options){.path = argv[1], .read_only = true}, &err);
     if (st == STATUS_OK) {
         st = store_reader_open(store, 0, &reader, &err);
     }
@@ -393,8 +396,8 @@ int main(int argc, char **argv)
     for (int i = 0; i <= PRODUCT_COUNT; i++) {
         pending += c.pending_by_product[i];
     }
-    printf("events=%" PRIu64 " seconds=%.3f events_per_s=%.0f open_orders=%" PRId64 " pending_items=%" PRId64 "\n", c.events, took,
-           (double)c.events / took, open, pending);
+    printf("events=%" PRIu64 " seconds=%.3f events_per_s=%.0f open_orders=%" PRId64 " pending_items=%" PRId64 "\n",
+           c.events, took, (double)c.events / took, open, pending);
     store_reader_close(reader);
     store_close(store);
     mdb_env_close(c.env);

@@ -1,5 +1,6 @@
 /* generate DIR EVENTS [SEED]: a store whose log holds about EVENTS changes of ACME's mix in commits of about 20:
- * 78 % item inserts, 14 % order updates (of the last 20,000 orders), 5 % order inserts, the rest deletes, customers, products. */
+ * 78 % item inserts, 14 % order updates (of the last 20,000 orders), 5 % order inserts, the rest deletes, customers,
+ * products. */
 #include "acme_events.h"
 
 #include "event/event.h"
@@ -10,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const statuses[STATUS_COUNT] = { "PENDING", "PROCESSING", "COMPLETED", "REPROCESSING", "CANCELED", NULL };
+static const char *const statuses[STATUS_COUNT] = {"PENDING",      "PROCESSING", "COMPLETED",
+                                                   "REPROCESSING", "CANCELED",   NULL};
 
 struct generator {
     uint64_t random;
@@ -26,7 +28,7 @@ static void append_column(struct event_schema *s, const char *name, enum type_ki
 {
     struct type type = type_make(kind);
     type.typmod = typmod;
-    s->columns[s->column_count++] = (struct event_column){ .name = name, .type = type, .key = key };
+    s->columns[s->column_count++] = (struct event_column){.name = name, .type = type, .key = key};
 }
 
 static void append_audit(struct event_schema *s)
@@ -40,7 +42,7 @@ static void append_audit(struct event_schema *s)
 static void journal(struct generator *g, uint32_t id, const char *name, void (*columns)(struct event_schema *s))
 {
     struct event_column room[16];
-    struct event_schema s = { .table_id = id, .schema = "operations", .table = name, .columns = room };
+    struct event_schema s = {.table_id = id, .schema = "operations", .table = name, .columns = room};
     columns(&s);
     append_audit(&s);
     event_append_schema(&g->out, &s);
@@ -120,7 +122,7 @@ static void append_product(struct generator *g, enum event_kind kind, uint64_t i
     append_text(g, name);
     snprintf(name, sizeof name, "4%012" PRIu64, id);
     append_text(g, name);
-    struct datum price = { .v.i = (int64_t)random_below(&g->random, 10000), .len = 2 };
+    struct datum price = {.v.i = (int64_t)random_below(&g->random, 10000), .len = 2};
     packed_append_datum(&g->out, TYPE_NUMERIC, &price);
     buffer_append_byte(&g->out, 0xc3);
     append_stamps(g, kind == EVENT_UPDATE);
@@ -201,7 +203,8 @@ static void append_transaction(struct generator *g)
     uint64_t updates = 2 + random_below(&g->random, 2);
     for (uint64_t i = 0; i < updates; i++) {
         uint64_t window = g->orders < UPDATE_WINDOW ? g->orders : UPDATE_WINDOW;
-        append_order(g, EVENT_UPDATE, g->orders - random_below(&g->random, window), statuses[random_below(&g->random, STATUS_COUNT)]);
+        append_order(g, EVENT_UPDATE, g->orders - random_below(&g->random, window),
+                     statuses[random_below(&g->random, STATUS_COUNT)]);
     }
     if (random_below(&g->random, 2) == 0) {
         append_rest(g);
@@ -219,7 +222,7 @@ static enum status append_commit(struct generator *g, struct store *store, uint6
 
 static enum status generate(struct store *store, uint64_t wanted, uint64_t seed, struct error *err)
 {
-    struct generator g = { .random = seed, .time_us = INT64_C(820000000000000) };
+    struct generator g = {.random = seed, .time_us = INT64_C(820000000000000)};
     uint64_t lsn = 0x1000000;
     event_append_commit(&g.out, g.time_us, 1);
     journal(&g, TABLE_CUSTOMERS, "customers", customer_columns);
@@ -243,7 +246,8 @@ static enum status generate(struct store *store, uint64_t wanted, uint64_t seed,
     }
     if (st == STATUS_OK) {
         st = store_wait_durable(store, store_seq_next(store), err);
-        printf("events=%" PRIu64 " commits=%" PRIu64 " orders=%" PRIu64 " items=%" PRIu64 " log_bytes=%" PRIu64 " bytes_per_event=%.1f\n",
+        printf("events=%" PRIu64 " commits=%" PRIu64 " orders=%" PRIu64 " items=%" PRIu64 " log_bytes=%" PRIu64
+               " bytes_per_event=%.1f\n",
                g.events, store_seq_next(store), g.orders, g.items, store_log_bytes(store),
                (double)store_log_bytes(store) / (double)g.events);
     }
@@ -259,7 +263,7 @@ int main(int argc, char **argv)
     }
     struct error err;
     struct store *store = NULL;
-    enum status st = store_open(&store, &(struct store_options){ .path = argv[1] }, &err);
+    enum status st = store_open(&store, &(struct store_options){.path = argv[1]}, &err);
     if (st == STATUS_OK) {
         st = generate(store, strtoull(argv[2], NULL, 10), argc > 3 ? strtoull(argv[3], NULL, 10) : 1, &err);
     }

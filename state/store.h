@@ -73,7 +73,7 @@ void store_reader_close(struct store_reader *r);
 struct store_chunk {
     struct bytes data;
     uint64_t seq;
-    bool last; /* ends the commit */
+    bool last;            /* ends the commit */
     uint64_t segment_idx; /* where it lies, for messages */
     uint64_t block_offset;
 };

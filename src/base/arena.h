@@ -15,7 +15,7 @@ struct arena {
     size_t bytes_held;
 };
 
-#define ARENA_EMPTY ((struct arena){ 0 })
+#define ARENA_EMPTY ((struct arena){0})
 
 /* Forgets all allocations, keeps up to 64 MiB of memory for reuse. */
 void arena_reset(struct arena *a);

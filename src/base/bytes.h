@@ -15,7 +15,7 @@ struct bytes {
 
 static inline struct bytes bytes_of(const void *data, size_t len)
 {
-    return (struct bytes){ .data = data, .len = len };
+    return (struct bytes){.data = data, .len = len};
 }
 
 static inline bool bytes_equal(struct bytes a, struct bytes b)
@@ -33,7 +33,7 @@ struct buffer {
     size_t capacity;
 };
 
-#define BUFFER_EMPTY ((struct buffer){ 0 })
+#define BUFFER_EMPTY ((struct buffer){0})
 
 void buffer_release(struct buffer *b);
 void buffer_grow(struct buffer *b, size_t capacity);

@@ -15,5 +15,5 @@ uint64_t checksum_xxh3_seeded(const void *data, size_t bytes, uint64_t seed)
 struct hash128 checksum_xxh3_128(const void *data, size_t bytes)
 {
     XXH128_hash_t h = XXH3_128bits(data, bytes);
-    return (struct hash128){ .low = h.low64, .high = h.high64 };
+    return (struct hash128){.low = h.low64, .high = h.high64};
 }

@@ -34,6 +34,6 @@ void clock_text(int64_t wall_us, char out[static CLOCK_TEXT_BYTES])
 
 void clock_sleep_us(int64_t us)
 {
-    struct timespec wait = { .tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000 };
+    struct timespec wait = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
     (void)nanosleep(&wait, NULL);
 }

@@ -28,8 +28,8 @@ enum status error_prefix(struct error *err, const char *format, ...)
     int written = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (written >= 0 && (size_t)written < sizeof text) {
-        snprintf(text + written, sizeof text - (size_t)written, ": %.*s",
-                 (int)(sizeof text - (size_t)written), err->text);
+        snprintf(text + written, sizeof text - (size_t)written, ": %.*s", (int)(sizeof text - (size_t)written),
+                 err->text);
     }
     memcpy(err->text, text, sizeof err->text);
     return err->status;
@@ -38,8 +38,7 @@ enum status error_prefix(struct error *err, const char *format, ...)
 const char *status_name(enum status status)
 {
     static const char *const names[] = {
-        "ok",    "not found", "end",    "invalid",  "unsupported", "retry",
-        "io",    "corrupt",   "locked", "mismatch", "stopped",
+        "ok", "not found", "end", "invalid", "unsupported", "retry", "io", "corrupt", "locked", "mismatch", "stopped",
     };
     return (unsigned)status < sizeof names / sizeof names[0] ? names[status] : "unknown";
 }

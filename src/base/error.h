@@ -38,21 +38,21 @@ enum status error_prefix(struct error *err, const char *format, ...) __attribute
 const char *status_name(enum status status);
 
 /* Return at once on failure; only while nothing is held. */
-#define TRY(expression)                                                                            \
-    do {                                                                                           \
-        enum status try_status_ = (expression);                                                    \
-        if (try_status_ != STATUS_OK) {                                                            \
-            return try_status_;                                                                    \
-        }                                                                                          \
+#define TRY(expression)                                                                                                \
+    do {                                                                                                               \
+        enum status try_status_ = (expression);                                                                        \
+        if (try_status_ != STATUS_OK) {                                                                                \
+            return try_status_;                                                                                        \
+        }                                                                                                              \
     } while (0)
 
 /* Sets the local `st` and goes to `label` on failure. */
-#define TRY_GOTO(label, expression)                                                                \
-    do {                                                                                           \
-        st = (expression);                                                                         \
-        if (st != STATUS_OK) {                                                                     \
-            goto label;                                                                            \
-        }                                                                                          \
+#define TRY_GOTO(label, expression)                                                                                    \
+    do {                                                                                                               \
+        st = (expression);                                                                                             \
+        if (st != STATUS_OK) {                                                                                         \
+            goto label;                                                                                                \
+        }                                                                                                              \
     } while (0)
 
 #endif

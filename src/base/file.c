@@ -38,8 +38,7 @@ void file_close(struct file *f)
     *f = FILE_CLOSED;
 }
 
-enum status file_read_at(const struct file *f, uint64_t offset, void *data, size_t len, size_t *got,
-                         struct error *err)
+enum status file_read_at(const struct file *f, uint64_t offset, void *data, size_t len, size_t *got, struct error *err)
 {
     *got = 0;
     while (*got < len) {
@@ -116,7 +115,7 @@ enum status file_read_all(const char *path, char **out, size_t *len, struct erro
     *out = NULL;
     *len = 0;
     struct file f;
-    TRY(file_open(&f, path, (struct file_options){ 0 }, err));
+    TRY(file_open(&f, path, (struct file_options){0}, err));
     size_t capacity = 64 * 1024;
     char *data = mem_alloc(capacity);
     enum status st = STATUS_OK;
@@ -158,7 +157,7 @@ enum status file_replace(const char *path, const void *data, size_t len, struct 
     }
     struct file f = FILE_CLOSED;
     enum status st;
-    TRY_GOTO(done, file_open(&f, temp, (struct file_options){ .write = true, .create = true, .truncate = true }, err));
+    TRY_GOTO(done, file_open(&f, temp, (struct file_options){.write = true, .create = true, .truncate = true}, err));
     TRY_GOTO(done, file_write_at(&f, 0, data, len, err));
     TRY_GOTO(done, file_sync(&f, err));
     TRY_GOTO(done, file_rename(temp, path, err));
@@ -192,7 +191,7 @@ enum status folder_make(const char *path, struct error *err)
 enum status folder_sync(const char *path, struct error *err)
 {
     struct file f;
-    TRY(file_open(&f, path, (struct file_options){ 0 }, err));
+    TRY(file_open(&f, path, (struct file_options){0}, err));
     enum status st = file_sync(&f, err);
     file_close(&f);
     return st;

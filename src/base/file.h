@@ -14,7 +14,7 @@ struct file {
     char path[512];
 };
 
-#define FILE_CLOSED ((struct file){ .fd = -1 })
+#define FILE_CLOSED ((struct file){.fd = -1})
 
 struct file_options {
     bool write;     /* else read only */
@@ -28,8 +28,7 @@ enum status file_open(struct file *f, const char *path, struct file_options opti
 void file_close(struct file *f);
 
 /* Reads exactly `len` bytes; STATUS_END if the file ends before (`*got` tells how many were there). */
-enum status file_read_at(const struct file *f, uint64_t offset, void *data, size_t len, size_t *got,
-                         struct error *err);
+enum status file_read_at(const struct file *f, uint64_t offset, void *data, size_t len, size_t *got, struct error *err);
 /* Writes all; a full disk is STATUS_IO with os_errno ENOSPC. */
 enum status file_write_at(const struct file *f, uint64_t offset, const void *data, size_t len, struct error *err);
 enum status file_sync_data(const struct file *f, struct error *err); /* fdatasync */
@@ -39,7 +38,8 @@ enum status file_truncate(const struct file *f, uint64_t bytes, struct error *er
 
 /* Reads a whole file into the heap, ended by a NUL that `*len` does not count; the caller frees with mem_free. */
 enum status file_read_all(const char *path, char **out, size_t *len, struct error *err);
-/* Writes a whole small file so that it is either there complete or not at all: temp, fsync, rename, fsync of the folder. */
+/* Writes a whole small file so that it is either there complete or not at all: temp, fsync, rename, fsync of the
+ * folder. */
 enum status file_replace(const char *path, const void *data, size_t len, struct error *err);
 
 enum status folder_make(const char *path, struct error *err); /* with its parents, mode 0700; existing is fine */

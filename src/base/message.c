@@ -15,7 +15,7 @@ static _Atomic int64_t message_progress_shown_us;
 
 enum { MESSAGE_BYTES_MAX = 4096, PROGRESS_TERMINAL_US = 200000, PROGRESS_LINE_US = 10000000 };
 
-static const char *const level_names[] = { "debug", "info", "warn", "error" };
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static size_t append_escaped(char *out, size_t used, const char *text)
 {

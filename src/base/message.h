@@ -15,7 +15,6 @@ void message_level_set(enum message_level level);
 
 /* Shows the progress of long work: on a terminal one line that is overwritten at most five times a second, elsewhere
  * a line every 10 s. `done` ends it with a line of its own. @thread any */
-void message_progress(const char *room, bool done, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void message_progress(const char *room, bool done, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,4 +1,5 @@
-/* One table names every key, where its value goes and what it means: the parser, --set and the help all come from it. */
+/* One table names every key, where its value goes and what it means: the parser, --set and the help all come from
+ * it. */
 #include "config/config.h"
 
 #include "base/bytes.h"
@@ -23,33 +24,42 @@ struct key {
 };
 
 static const struct key keys[] = {
-    { "pipeline", "name", KEY_TEXT, offsetof(struct config, pipeline_name), "name of the pipeline in the sink's progress table (logfold)" },
-    { "pipeline", "schema", KEY_SCHEMAS, 0, "schema file, or several separated by commas or blanks; may be repeated" },
-    { "pipeline", "store", KEY_TEXT, offsetof(struct config, store), "folder of log and state (run/store)" },
-    { "source", "url", KEY_TEXT, offsetof(struct config, source_url), "postgresql://..., file:PATH, - (standard input) or none" },
-    { "source", "publication", KEY_TEXT, offsetof(struct config, source_publication), "PostgreSQL publication (logfold)" },
-    { "source", "slot", KEY_TEXT, offsetof(struct config, source_slot), "PostgreSQL replication slot (logfold_ and the pipeline's name)" },
-    { "source", "create", KEY_BOOL, offsetof(struct config, source_create), "make publication and slot where missing (yes)" },
-    { "sink", "url", KEY_TEXT, offsetof(struct config, sink_url), "postgresql://... or none" },
-    { "sink", "schema", KEY_TEXT, offsetof(struct config, sink_schema), "schema of the views' tables in the sink (public)" },
-    { "state", "checkpoint_interval", KEY_DURATION, offsetof(struct config, checkpoint_interval_us), "longest time between two checkpoints (1s)" },
-    { "state", "cache", KEY_BYTES, offsetof(struct config, cache_bytes), "memory for changed state between checkpoints (256MiB)" },
-    { "state", "segment", KEY_BYTES, offsetof(struct config, segment_bytes), "size at which a log segment is closed (64MiB)" },
+    {"pipeline", "name", KEY_TEXT, offsetof(struct config, pipeline_name),
+     "name of the pipeline in the sink's progress table (logfold)"},
+    {"pipeline", "schema", KEY_SCHEMAS, 0, "schema file, or several separated by commas or blanks; may be repeated"},
+    {"pipeline", "store", KEY_TEXT, offsetof(struct config, store), "folder of log and state (run/store)"},
+    {"source", "url", KEY_TEXT, offsetof(struct config, source_url),
+     "postgresql://..., file:PATH, - (standard input) or none"},
+    {"source", "publication", KEY_TEXT, offsetof(struct config, source_publication),
+     "PostgreSQL publication (logfold)"},
+    {"source", "slot", KEY_TEXT, offsetof(struct config, source_slot),
+     "PostgreSQL replication slot (logfold_ and the pipeline's name)"},
+    {"source", "create", KEY_BOOL, offsetof(struct config, source_create),
+     "make publication and slot where missing (yes)"},
+    {"sink", "url", KEY_TEXT, offsetof(struct config, sink_url), "postgresql://... or none"},
+    {"sink", "schema", KEY_TEXT, offsetof(struct config, sink_schema),
+     "schema of the views' tables in the sink (public)"},
+    {"state", "checkpoint_interval", KEY_DURATION, offsetof(struct config, checkpoint_interval_us),
+     "longest time between two checkpoints (1s)"},
+    {"state", "cache", KEY_BYTES, offsetof(struct config, cache_bytes),
+     "memory for changed state between checkpoints (256MiB)"},
+    {"state", "segment", KEY_BYTES, offsetof(struct config, segment_bytes),
+     "size at which a log segment is closed (64MiB)"},
 };
 enum { KEY_COUNT = sizeof keys / sizeof keys[0] };
 
 void config_init(struct config *c)
 {
-    *c = (struct config){ .pipeline_name = "logfold",
-                          .store = "run/store",
-                          .source_url = "none",
-                          .source_publication = "logfold",
-                          .source_create = true,
-                          .sink_url = "none",
-                          .sink_schema = "public",
-                          .checkpoint_interval_us = 1000000,
-                          .cache_bytes = UINT64_C(256) << 20,
-                          .segment_bytes = UINT64_C(64) << 20 };
+    *c = (struct config){.pipeline_name = "logfold",
+                         .store = "run/store",
+                         .source_url = "none",
+                         .source_publication = "logfold",
+                         .source_create = true,
+                         .sink_url = "none",
+                         .sink_schema = "public",
+                         .checkpoint_interval_us = 1000000,
+                         .cache_bytes = UINT64_C(256) << 20,
+                         .segment_bytes = UINT64_C(64) << 20};
 }
 
 void config_release(struct config *c)
@@ -57,7 +67,7 @@ void config_release(struct config *c)
     mem_free(c->schemas);
     mem_free(c->kafka);
     arena_release(&c->arena);
-    *c = (struct config){ 0 };
+    *c = (struct config){0};
 }
 
 void config_clear_schemas(struct config *c)
@@ -118,7 +128,7 @@ static enum status parse_with_units(const char *text, const struct unit *units, 
 
 enum status config_parse_duration(const char *text, int64_t *us, struct error *err)
 {
-    static const struct unit units[] = { { "ms", 1e3 }, { "s", 1e6 }, { "min", 6e7 }, { "h", 3.6e9 }, { NULL, 0 } };
+    static const struct unit units[] = {{"ms", 1e3}, {"s", 1e6}, {"min", 6e7}, {"h", 3.6e9}, {NULL, 0}};
     double value;
     TRY(parse_with_units(text, units, &value, err));
     *us = (int64_t)value;
@@ -127,9 +137,8 @@ enum status config_parse_duration(const char *text, int64_t *us, struct error *e
 
 enum status config_parse_bytes(const char *text, uint64_t *bytes, struct error *err)
 {
-    static const struct unit units[] = { { "KiB", 1024 },        { "MiB", 1048576 }, { "GiB", 1073741824 },
-                                         { "B", 1 },             { "", 1 },          { "kB", 1000 },
-                                         { "MB", 1e6 },          { "GB", 1e9 },      { NULL, 0 } };
+    static const struct unit units[] = {{"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {"B", 1}, {"", 1},
+                                        {"kB", 1000},  {"MB", 1e6},      {"GB", 1e9},         {NULL, 0}};
     double value;
     TRY(parse_with_units(text, units, &value, err));
     *bytes = (uint64_t)value;
@@ -150,8 +159,8 @@ static void add_schemas(struct config *c, const char *list)
 
 static enum status parse_bool(const char *text, bool *out, struct error *err)
 {
-    static const char *const yes[] = { "yes", "true", "on", "1" };
-    static const char *const no[] = { "no", "false", "off", "0" };
+    static const char *const yes[] = {"yes", "true", "on", "1"};
+    static const char *const no[] = {"no", "false", "off", "0"};
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {
             *out = strcmp(text, yes[i]) == 0;
@@ -239,7 +248,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
 
 enum status config_read(struct config *c, const char *path, struct error *err)
 {
-    struct reading r = { .config = c, .err = err };
+    struct reading r = {.config = c, .err = err};
     int line = ini_parse(path, on_key, &r);
     if (line == 0) {
         c->path = arena_strdup(&c->arena, path);
@@ -262,7 +271,7 @@ const char *config_find(const char *explicit_path, const char *env_path)
     if (env_path != NULL && env_path[0] != '\0') {
         return env_path;
     }
-    static const char *const usual[] = { "logfold.conf", "/etc/logfold/logfold.conf" };
+    static const char *const usual[] = {"logfold.conf", "/etc/logfold/logfold.conf"};
     for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         if (file_exists(usual[i])) {
             return usual[i];

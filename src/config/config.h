@@ -16,7 +16,7 @@ struct config_property {
 
 /* All texts are in the arena. Unset texts are NULL unless a default is named here. */
 struct config {
-    const char *path; /* the file read, NULL where there was none */
+    const char *path;          /* the file read, NULL where there was none */
     const char *pipeline_name; /* "logfold" */
     const char **schemas;
     size_t schema_count;
@@ -27,22 +27,22 @@ struct config {
     bool source_create;             /* may make publication and slot; true */
     struct config_property *kafka;
     size_t kafka_count;
-    const char *sink_url;            /* "none" */
-    const char *sink_schema;         /* "public" */
-    int64_t checkpoint_interval_us;  /* 1 s */
-    uint64_t cache_bytes;            /* 256 MiB */
-    uint64_t segment_bytes;          /* 64 MiB */
+    const char *sink_url;           /* "none" */
+    const char *sink_schema;        /* "public" */
+    int64_t checkpoint_interval_us; /* 1 s */
+    uint64_t cache_bytes;           /* 256 MiB */
+    uint64_t segment_bytes;         /* 64 MiB */
     struct arena arena;
 };
 
 /* Sets the defaults. Release with config_release. */
 void config_init(struct config *c);
 void config_release(struct config *c);
-/* Reads an INI file over what is set. Unknown sections, keys and bad values are STATUS_INVALID with file:line. Schema and
- * store paths are taken relative to the current folder, as they stand. */
+/* Reads an INI file over what is set. Unknown sections, keys and bad values are STATUS_INVALID with file:line. Schema
+ * and store paths are taken relative to the current folder, as they stand. */
 enum status config_read(struct config *c, const char *path, struct error *err);
-/* The file that INTERFACE names: `explicit_path`, else `env_path` ($LOGFOLD_CONF), else ./logfold.conf, else /etc/logfold/logfold.conf;
- * NULL where none of the last two exists. */
+/* The file that INTERFACE names: `explicit_path`, else `env_path` ($LOGFOLD_CONF), else ./logfold.conf, else
+ * /etc/logfold/logfold.conf; NULL where none of the last two exists. */
 const char *config_find(const char *explicit_path, const char *env_path);
 /* Sets "section.key" to `value`: the command line's --set. */
 enum status config_set(struct config *c, const char *dotted, const char *value, struct error *err);

@@ -114,7 +114,8 @@ static enum status read_column(struct packed_reader *r, struct arena *a, struct 
     TRY(packed_read_str(r, &type_name, err));
     TRY(read_u32(r, &flags, err));
     out->key = (flags & COLUMN_KEY) != 0;
-    out->type = oid != 0 ? type_from_oid(oid, (int32_t)typmod) : (struct type){ .kind = TYPE_OTHER, .typmod = (int32_t)typmod };
+    out->type =
+        oid != 0 ? type_from_oid(oid, (int32_t)typmod) : (struct type){.kind = TYPE_OTHER, .typmod = (int32_t)typmod};
     if (oid == 0) {
         size_t len = type_name.len < TYPE_NAME_BYTES - 1 ? type_name.len : TYPE_NAME_BYTES - 1;
         memcpy(out->type.name, type_name.data, len);
@@ -164,7 +165,8 @@ static enum status read_body(struct packed_reader *r, struct arena *a, struct ev
         TRY(packed_read_str(r, &out->reason, err));
         return packed_read_bin(r, &out->raw, err);
     }
-    return error_set(err, STATUS_CORRUPT, 0, "an event has the unknown kind %u; it was written by a newer version", (unsigned)out->kind);
+    return error_set(err, STATUS_CORRUPT, 0, "an event has the unknown kind %u; it was written by a newer version",
+                     (unsigned)out->kind);
 }
 
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err)
@@ -193,6 +195,7 @@ enum status event_read_old(struct packed_reader *r, uint32_t *column_count, stru
 
 const char *event_kind_name(enum event_kind kind)
 {
-    static const char *const names[] = { "insert", "update", "delete", "read", "truncate", "schema", "commit", "position", "quarantine" };
+    static const char *const names[] = {"insert", "update", "delete",   "read",      "truncate",
+                                        "schema", "commit", "position", "quarantine"};
     return (unsigned)kind <= EVENT_QUARANTINE ? names[kind] : "unknown";
 }

@@ -1,19 +1,25 @@
 /* What a commit in the log says, item by item, in positional msgpack (values as in row/packed.h).
  *
- * A commit's chunks, put one after another, are a sequence of items; an item never spans two chunks. Each item is an array whose
- * first element is its kind:
- *   [0 INSERT,   table_id, row]           row: an array of the values of all columns that the source sends, in the journal's order
- *   [1 UPDATE,   table_id, row, old]      old: nil, or an array like row in which only what the source sent of the old row is
- *                                         there (ext 3 = not sent); present at least where the declared key has changed
+ * A commit's chunks, put one after another, are a sequence of items; an item never spans two chunks. Each item is an
+ * array whose first element is its kind:
+ *   [0 INSERT,   table_id, row]          row: an array of the values of all columns that the source sends, in the
+ *                                        journal's order
+ *   [1 UPDATE,   table_id, row, old]     old: nil, or an array like row in which only what the source sent of the old
+ *                                        row is there (ext 3 = not sent); present at least where the declared key has
+ *                                        changed
  *   [2 DELETE,   table_id, old]
- *   [3 READ,     table_id, row]           a snapshot's row: insert, or replace the row of that key
+ *   [3 READ,     table_id, row]          a snapshot's row: insert, or replace the row of that key
  *   [4 TRUNCATE, table_id]
- *   [5 SCHEMA,   table_id, schema, table, [[name, type oid, typmod, type name, flags], ...]]   the journal: from here on table_id
- *                                         means this; ids are never reused. flags: 1 = part of the source's key
- *   [6 COMMIT,   commit time, xid]        first item of every commit; time in microseconds since 2000-01-01 UTC, 0 = unknown
- *   [7 POSITION, name, value]             where to resume once this commit is on disk: "pg.lsn", "pg.system_id", "file.offset",
- *                                         "TOPIC:PARTITION" ...; unsigned 64 bits; the newest value of a name counts
- *   [8 QUARANTINE, origin, reason, raw]   what could not be decoded: origin says where it was in words (topic, offset, LSN)
+ *   [5 SCHEMA,   table_id, schema, table, [[name, type oid, typmod, type name, flags], ...]]
+ *                                        the journal: from here on table_id means this; ids are never reused.
+ *                                        flags: 1 = part of the source's key
+ *   [6 COMMIT,   commit time, xid]       first item of every commit; time in microseconds since 2000-01-01 UTC,
+ *                                        0 = unknown
+ *   [7 POSITION, name, value]            where to resume once this commit is on disk: "pg.lsn", "pg.system_id",
+ *                                        "file.offset", "TOPIC:PARTITION" ...; unsigned 64 bits; the newest value of a
+ *                                        name counts
+ *   [8 QUARANTINE, origin, reason, raw]  what could not be decoded: origin says where it was in words (topic, offset,
+ *                                        LSN)
  * Kinds are never renumbered. */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
@@ -56,8 +62,9 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 void event_append_schema(struct buffer *out, const struct event_schema *schema);
 void event_append_truncate(struct buffer *out, uint32_t table_id);
 void event_append_quarantine(struct buffer *out, const char *origin, const char *reason, struct bytes raw);
-/* The head of INSERT, UPDATE, DELETE or READ. The caller then appends `column_count` values (packed_append_datum and friends) for the
- * row (DELETE: the old row), and for UPDATE either event_append_no_old or event_append_old and as many values again. */
+/* The head of INSERT, UPDATE, DELETE or READ. The caller then appends `column_count` values (packed_append_datum and
+ * friends) for the row (DELETE: the old row), and for UPDATE either event_append_no_old or event_append_old and as many
+ * values again. */
 void event_append_row(struct buffer *out, enum event_kind kind, uint32_t table_id, uint32_t column_count);
 void event_append_no_old(struct buffer *out);
 void event_append_old(struct buffer *out, uint32_t column_count);
@@ -77,8 +84,9 @@ struct event {
     struct event_schema schema;
 };
 
-/* Reads the next item's head; STATUS_END (err untouched) at the end of the chunk. For INSERT, UPDATE, DELETE and READ the caller then
- * reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and reads as many as that says. */
+/* Reads the next item's head; STATUS_END (err untouched) at the end of the chunk. For INSERT, UPDATE, DELETE and READ
+ * the caller then reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and reads as many
+ * as that says. */
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err);
 /* `*column_count` is 0 where there is no old row. */
 enum status event_read_old(struct packed_reader *r, uint32_t *column_count, struct error *err);

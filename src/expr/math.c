@@ -137,8 +137,8 @@ static enum status float_log(const struct datum *x, struct datum *out, const str
     return STATUS_OK;
 }
 
-/* dpow(): infinities and NaN by POSIX, spelled out there because some C libraries do otherwise; glibc's pow() agrees.
- */
+/* dpow(): infinities and NaN by POSIX, spelled out there because some C libraries do otherwise; glibc's pow()
+ * agrees. */
 static enum status float_power(const struct datum *x, struct datum *out, const struct eval *e)
 {
     double base = x[0].v.d;

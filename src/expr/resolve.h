@@ -1,5 +1,5 @@
-/* What the makers of expressions share within this room: resolution by PostgreSQL's rules and the making of call nodes.
- */
+/* What the makers of expressions share within this room: resolution by PostgreSQL's rules and the making of call
+ * nodes. */
 #ifndef EXPR_RESOLVE_H
 #define EXPR_RESOLVE_H
 

@@ -1,5 +1,5 @@
-/* Stored form: rows (varint), then for each aggregate but min and max: count (zigzag varint), for bool_and/or the falses too, for sum
- * and avg with count > 0 the sum (row/sum.h). */
+/* Stored form: rows (varint), then for each aggregate but min and max: count (zigzag varint), for bool_and/or the
+ * falses too, for sum and avg with count > 0 the sum (row/sum.h). */
 #include "flow/aggregate.h"
 
 bool aggregate_keeps_values(const struct plan_aggregate *a)
@@ -22,7 +22,8 @@ static bool has_state(const struct plan_aggregate *a)
     return a->kind != AGGREGATE_MIN && a->kind != AGGREGATE_MAX;
 }
 
-void aggregate_add(const struct aggregate_set *set, uint32_t i, struct aggregate_state *state, const struct datum *d, int64_t weight)
+void aggregate_add(const struct aggregate_set *set, uint32_t i, struct aggregate_state *state, const struct datum *d,
+                   int64_t weight)
 {
     struct aggregate_slot *slot = &state->slots[i];
     if (has_falses(&set->items[i]) && d->v.i == 0) {
@@ -35,8 +36,8 @@ void aggregate_add(const struct aggregate_set *set, uint32_t i, struct aggregate
     }
 }
 
-static enum status sum_result(const struct plan_aggregate *a, const struct aggregate_slot *slot, struct arena *arena, struct datum *out,
-                              struct error *err)
+static enum status sum_result(const struct plan_aggregate *a, const struct aggregate_slot *slot, struct arena *arena,
+                              struct datum *out, struct error *err)
 {
     if (slot->count == 0) {
         *out = DATUM_NULL;
@@ -46,8 +47,8 @@ static enum status sum_result(const struct plan_aggregate *a, const struct aggre
                                     : sum_average(slot->sum, slot->count, arena, out, err);
 }
 
-enum status aggregate_result(const struct aggregate_set *set, uint32_t i, const struct aggregate_state *state, struct arena *a,
-                             struct datum *out, struct error *err)
+enum status aggregate_result(const struct aggregate_set *set, uint32_t i, const struct aggregate_state *state,
+                             struct arena *a, struct datum *out, struct error *err)
 {
     const struct aggregate_slot *slot = &state->slots[i];
     switch (set->items[i].kind) {
@@ -92,8 +93,8 @@ static enum status read_slot(const struct plan_aggregate *a, enum type_kind kind
     return has_sum(a) && out->count > 0 ? sum_read(arena, kind, in, &out->sum, err) : STATUS_OK;
 }
 
-enum status aggregate_read(const struct aggregate_set *set, struct bytes value, struct arena *a, struct aggregate_state *out,
-                           struct error *err)
+enum status aggregate_read(const struct aggregate_set *set, struct bytes value, struct arena *a,
+                           struct aggregate_state *out, struct error *err)
 {
     out->rows = 0;
     out->slots = arena_zalloc(a, (set->count + 1) * sizeof *out->slots);

@@ -26,13 +26,14 @@ struct aggregate_state {
 /* True where the values themselves must be kept (min, max, DISTINCT). */
 bool aggregate_keeps_values(const struct plan_aggregate *a);
 /* Adds a non-NULL input (NULL pointer for count(*)) `weight` times. */
-void aggregate_add(const struct aggregate_set *set, uint32_t i, struct aggregate_state *state, const struct datum *d, int64_t weight);
+void aggregate_add(const struct aggregate_set *set, uint32_t i, struct aggregate_state *state, const struct datum *d,
+                   int64_t weight);
 /* The value of aggregate `i` (not min, max). An overflow is STATUS_INVALID with PostgreSQL's words. */
-enum status aggregate_result(const struct aggregate_set *set, uint32_t i, const struct aggregate_state *state, struct arena *a,
-                             struct datum *out, struct error *err);
+enum status aggregate_result(const struct aggregate_set *set, uint32_t i, const struct aggregate_state *state,
+                             struct arena *a, struct datum *out, struct error *err);
 /* Empty bytes are the state of an empty group. */
-enum status aggregate_read(const struct aggregate_set *set, struct bytes value, struct arena *a, struct aggregate_state *out,
-                           struct error *err);
+enum status aggregate_read(const struct aggregate_set *set, struct bytes value, struct arena *a,
+                           struct aggregate_state *out, struct error *err);
 void aggregate_append(const struct aggregate_set *set, const struct aggregate_state *state, struct buffer *out);
 
 #endif

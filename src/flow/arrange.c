@@ -8,7 +8,8 @@ static enum type_kind kind_of(const struct arrangement *a, uint32_t column)
     return a->input->plan->columns[column].type.kind;
 }
 
-void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len, bool *null_key)
+void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len,
+                        bool *null_key)
 {
     *null_key = false;
     for (uint32_t i = 0; i < a->key_count; i++) {

@@ -35,7 +35,7 @@ void bag_release(struct bag *b)
     mem_free(b->groups);
     mem_free(b->entry_slots);
     mem_free(b->group_slots);
-    *b = (struct bag){ 0 };
+    *b = (struct bag){0};
 }
 
 static uint32_t hash_of(struct bytes key)
@@ -114,7 +114,7 @@ static void add_to_group(struct bag *b, uint32_t entry, struct bytes prefix)
         return;
     }
     mem_grow(&b->groups, &b->group_capacity, b->group_count + 1, sizeof *b->groups);
-    b->groups[b->group_count] = (struct bag_group){ .first = entry, .last = entry };
+    b->groups[b->group_count] = (struct bag_group){.first = entry, .last = entry};
     b->group_slots[at] = slot_of(hash, b->group_count);
     b->group_count += 1;
 }
@@ -134,12 +134,12 @@ uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t wei
     }
     mem_grow(&b->entries, &b->entry_capacity, b->entry_count + 1, sizeof *b->entries);
     uint32_t idx = (uint32_t)b->entry_count;
-    b->entries[idx] = (struct bag_entry){ .offset = (uint32_t)b->bytes.len,
-                                          .len = (uint32_t)key.len,
-                                          .prefix_len = (uint32_t)prefix_len,
-                                          .next = BAG_NONE,
-                                          .weight = weight,
-                                          .row = row };
+    b->entries[idx] = (struct bag_entry){.offset = (uint32_t)b->bytes.len,
+                                         .len = (uint32_t)key.len,
+                                         .prefix_len = (uint32_t)prefix_len,
+                                         .next = BAG_NONE,
+                                         .weight = weight,
+                                         .row = row};
     buffer_append(&b->bytes, key.data, key.len);
     b->entry_count += 1;
     b->entry_slots[at] = slot_of(hash, idx);

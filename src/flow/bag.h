@@ -1,5 +1,6 @@
-/* A bag: byte strings with weights, netted, in the order in which they first came. What one run did to an arrangement, a view or an
- * ordered map is gathered in one, so that each entry of a map is read and written once a run. Reset keeps the memory. */
+/* A bag: byte strings with weights, netted, in the order in which they first came. What one run did to an arrangement,
+ * a view or an ordered map is gathered in one, so that each entry of a map is read and written once a run. Reset keeps
+ * the memory. */
 #ifndef FLOW_BAG_H
 #define FLOW_BAG_H
 
@@ -40,8 +41,8 @@ struct bag {
 
 void bag_reset(struct bag *b);
 void bag_release(struct bag *b);
-/* Adds `weight` to the entry whose bytes are `key`; the first `prefix_len` of them are its group. Returns the entry's index:
- * entries are numbered from 0 as they come. */
+/* Adds `weight` to the entry whose bytes are `key`; the first `prefix_len` of them are its group. Returns the entry's
+ * index: entries are numbered from 0 as they come. */
 uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t weight, const struct datum *row);
 /* The group with this prefix, BAG_NONE where there is none. */
 uint32_t bag_find_group(const struct bag *b, struct bytes prefix);

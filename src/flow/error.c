@@ -1,6 +1,6 @@
-/* Failures of expressions, as a multiset: map "error": node (be32), text -> weight. A row that fails is not passed on; its entry is there
- * as long as the row is. A view with an entry under any node that feeds it is in error. Node numbers are positions in the graph of the
- * catalog, so they mean the same as long as the store's pipeline does. */
+/* Failures of expressions, as a multiset: map "error": node (be32), text -> weight. A row that fails is not passed on;
+ * its entry is there as long as the row is. A view with an entry under any node that feeds it is in error. Node numbers
+ * are positions in the graph of the catalog, so they mean the same as long as the store's pipeline does. */
 #include "flow/inner.h"
 
 enum { ROW_TEXT_BYTES_MAX = 300 };
@@ -30,7 +30,8 @@ static const bool *columns_read(const struct node *n)
     return of_input && n->inputs[0]->plan->kind == PLAN_SCAN ? n->inputs[0]->needed : NULL;
 }
 
-static void print_row(const struct plan_column *columns, uint32_t count, const bool *read, const struct datum *row, struct buffer *out)
+static void print_row(const struct plan_column *columns, uint32_t count, const bool *read, const struct datum *row,
+                      struct buffer *out)
 {
     struct buffer text = BUFFER_EMPTY;
     for (uint32_t i = 0; i < count && out->len < ROW_TEXT_BYTES_MAX; i++) {
@@ -59,8 +60,10 @@ enum status error_add(struct flow *f, struct node *node, const struct plan_colum
     struct buffer text = BUFFER_EMPTY;
     struct buffer values = BUFFER_EMPTY;
     print_row(columns, column_count, columns_read(node), row, &values);
-    /* No file name or line: the text is part of the state, which depends on the log and on what the pipeline means alone. */
-    buffer_printf(&text, "%s, in row (%.*s)", failure->text, (int)values.len, values.data == NULL ? "" : (const char *)values.data);
+    /* No file name or line: the text is part of the state, which depends on the log and on what the pipeline means
+     * alone. */
+    buffer_printf(&text, "%s, in row (%.*s)", failure->text, (int)values.len,
+                  values.data == NULL ? "" : (const char *)values.data);
     buffer_append_byte(&text, '\0');
     enum status st = error_add_text(f, node, (const char *)text.data, weight, err);
     buffer_release(&text);

@@ -37,7 +37,8 @@ static enum status print_own_maps(struct flow *f, const struct node *n, struct b
     enum status st = STATUS_OK;
     if (n->plan->kind == PLAN_GROUP || n->plan->kind == PLAN_DISTINCT) {
         st = print_map(f, "groups", map_name_for(f, "group", buffer_bytes(&identity)), out, err);
-        st = st == STATUS_OK ? print_map(f, "values", map_name_for(f, "values", buffer_bytes(&identity)), out, err) : st;
+        st =
+            st == STATUS_OK ? print_map(f, "values", map_name_for(f, "values", buffer_bytes(&identity)), out, err) : st;
     } else if (n->plan->kind == PLAN_RANK || n->plan->kind == PLAN_TOP) {
         st = print_map(f, "ordered", map_name_for(f, "ordered", buffer_bytes(&identity)), out, err);
     } else if (n->plan->kind == PLAN_SCAN) {
@@ -81,7 +82,8 @@ static enum status print_node(struct flow *f, const struct node *n, struct buffe
     }
     buffer_append_text(out, " (");
     for (uint32_t i = 0; i < n->plan->column_count; i++) {
-        buffer_printf(out, "%s%s", i > 0 ? ", " : "", n->plan->columns[i].name == NULL ? "?" : n->plan->columns[i].name);
+        buffer_printf(out, "%s%s", i > 0 ? ", " : "",
+                      n->plan->columns[i].name == NULL ? "?" : n->plan->columns[i].name);
     }
     buffer_printf(out, ")%s\n", is_shared(f, n) ? " shared" : "");
     print_expressions(n, out);
@@ -91,7 +93,7 @@ static enum status print_node(struct flow *f, const struct node *n, struct buffe
 /* A flow with a graph and no maps. */
 static void open_dry(struct flow *f, const struct catalog *catalog, struct store *store)
 {
-    *f = (struct flow){ .options = { .catalog = catalog, .store = store }, .store = store };
+    *f = (struct flow){.options = {.catalog = catalog, .store = store}, .store = store};
     graph_build(f);
 }
 
@@ -101,8 +103,8 @@ static void close_dry(struct flow *f)
     arena_release(&f->arena);
 }
 
-enum status flow_explain(struct store *store, const struct catalog *catalog, const struct catalog_view *view, struct buffer *out,
-                         struct error *err)
+enum status flow_explain(struct store *store, const struct catalog *catalog, const struct catalog_view *view,
+                         struct buffer *out, struct error *err)
 {
     struct flow f;
     open_dry(&f, catalog, store);
@@ -129,8 +131,8 @@ static bool feeds(const struct output *o, uint32_t node_id)
     return false;
 }
 
-static enum status visit_errors(const struct output *o, struct store_map *map, int (*visit)(void *ctx, const char *text), void *ctx,
-                                struct error *err)
+static enum status visit_errors(const struct output *o, struct store_map *map,
+                                int (*visit)(void *ctx, const char *text), void *ctx, struct error *err)
 {
     struct store_cursor *cursor;
     struct buffer text = BUFFER_EMPTY;

@@ -65,7 +65,7 @@ static struct position *position_slot(struct flow *f, struct bytes name)
     char *copy = mem_alloc(name.len + 1);
     memcpy(copy, name.data, name.len);
     copy[name.len] = '\0';
-    p->items[at] = (struct position){ .name = copy };
+    p->items[at] = (struct position){.name = copy};
     p->count += 1;
     return &p->items[at];
 }
@@ -214,7 +214,8 @@ static enum status open_all(struct flow *f, struct error *err)
     TRY(open_maps(f, err));
     TRY(load_state(f, err));
     TRY(journal_open(f, err));
-    return f->started ? STATUS_OK : flow_run(f, err); /* rows that are there before any event: counts of nothing, constants */
+    return f->started ? STATUS_OK
+                      : flow_run(f, err); /* rows that are there before any event: counts of nothing, constants */
 }
 
 enum status flow_open(struct flow **out, const struct flow_options *options, struct error *err)
@@ -255,7 +256,8 @@ static enum status fold_change(struct flow *f, const struct event *e, struct pac
 {
     const struct reading *reading = journal_find(f, e->table_id);
     if (reading == NULL) {
-        return error_set(err, STATUS_CORRUPT, 0, "commit %llu has a change of table id %u, which is in no journal entry",
+        return error_set(err, STATUS_CORRUPT, 0,
+                         "commit %llu has a change of table id %u, which is in no journal entry",
                          (unsigned long long)f->seq, e->table_id);
     }
     f->changes += 1;

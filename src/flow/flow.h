@@ -1,9 +1,10 @@
 /* The incremental engine: folds commits into tables and keeps the views, by operators that take deltas and give deltas.
  *
- * A delta is a multiset of rows with weights (a Z-set). flow_fold applies a commit's changes to the tables and collects the tables'
- * deltas; flow_run pushes them through the operator graph, in one fixed topological order, into arrangements and views. All state
- * lives in maps of the store (state/store.h), so that a checkpoint of the store is a checkpoint of the flow. Pure: no clock, no
- * randomness, no hash order; the state after commit n is the same however commits were grouped into runs. */
+ * A delta is a multiset of rows with weights (a Z-set). flow_fold applies a commit's changes to the tables and collects
+ * the tables' deltas; flow_run pushes them through the operator graph, in one fixed topological order, into
+ * arrangements and views. All state lives in maps of the store (state/store.h), so that a checkpoint of the store is a
+ * checkpoint of the flow. Pure: no clock, no randomness, no hash order; the state after commit n is the same however
+ * commits were grouped into runs. */
 #ifndef FLOW_FLOW_H
 #define FLOW_FLOW_H
 
@@ -17,10 +18,12 @@ struct flow;
 struct flow_options {
     const struct catalog *catalog;
     struct store *store;
-    /* Called in flow_run for every change of a materialized view's visible rows: `row` is the image of the visible columns
-     * (view.h), `weight` the change of its multiplicity. The same row may be reported several times; the sum counts. NULL = none. */
+    /* Called in flow_run for every change of a materialized view's visible rows: `row` is the image of the visible
+     * columns (view.h), `weight` the change of its multiplicity. The same row may be reported several times; the sum
+     * counts. NULL = none. */
     enum status (*on_change)(void *ctx, uint32_t view_idx, struct bytes row, int64_t weight, struct error *err);
-    /* A materialized view went into or out of the error state; `text` names the failure and the row, NULL = recovered. */
+    /* A materialized view went into or out of the error state; `text` names the failure and the row, NULL =
+     * recovered. */
     enum status (*on_view_error)(void *ctx, uint32_t view_idx, const char *text, struct error *err);
     void *ctx;
 };
@@ -29,10 +32,11 @@ struct flow_options {
 enum status flow_open(struct flow **out, const struct flow_options *options, struct error *err);
 void flow_close(struct flow *f);
 
-/* Folds one chunk of a commit. The chunk's bytes must stay valid until the next flow_run. A TRUNCATE runs the operators itself (a
- * table may be larger than memory), so do not count on changes gathering until then. */
+/* Folds one chunk of a commit. The chunk's bytes must stay valid until the next flow_run. A TRUNCATE runs the operators
+ * itself (a table may be larger than memory), so do not count on changes gathering until then. */
 enum status flow_fold(struct flow *f, const struct store_chunk *chunk, struct error *err);
-/* Propagates everything folded since the last run. The caller runs it at latest when flow_changes() passes its batch bound. */
+/* Propagates everything folded since the last run. The caller runs it at latest when flow_changes() passes its batch
+ * bound. */
 enum status flow_run(struct flow *f, struct error *err);
 uint64_t flow_changes(const struct flow *f); /* folded since the last run */
 
@@ -45,8 +49,9 @@ int64_t flow_commit_time_us(const struct flow *f); /* of the newest commit folde
 uint64_t flow_quarantine_count(const struct flow *f);
 uint64_t flow_change_count(const struct flow *f); /* changes folded since flow_open */
 
-/* For statectl explain: the operators that keep a view, one a line, with the rows and bytes of their maps. Needs no running flow. */
-enum status flow_explain(struct store *store, const struct catalog *catalog, const struct catalog_view *view, struct buffer *out,
-                         struct error *err);
+/* For statectl explain: the operators that keep a view, one a line, with the rows and bytes of their maps. Needs no
+ * running flow. */
+enum status flow_explain(struct store *store, const struct catalog *catalog, const struct catalog_view *view,
+                         struct buffer *out, struct error *err);
 
 #endif

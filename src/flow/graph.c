@@ -1,6 +1,7 @@
-/* Logical plans -> operators. Nodes are shared by structure: two views that filter the same table the same way have one node, and joins
- * that want the same rows by the same key have one arrangement. Nodes stand in topological order, made by a depth-first walk over the
- * materialized views in catalog order, so numbers and map names depend on the catalog alone. */
+/* Logical plans -> operators. Nodes are shared by structure: two views that filter the same table the same way have one
+ * node, and joins that want the same rows by the same key have one arrangement. Nodes stand in topological order, made
+ * by a depth-first walk over the materialized views in catalog order, so numbers and map names depend on the catalog
+ * alone. */
 #include "flow/inner.h"
 
 #include "base/checksum.h"
@@ -40,7 +41,8 @@ static struct bytes identity_of(struct flow *f, const struct plan *p)
 
 static const char *kind_word(const struct plan *p)
 {
-    static const char *const words[] = { "scan", "one row", "filter", "project", "join", "group", "distinct", "union all", "rank", "top" };
+    static const char *const words[] = {"scan",  "one row",  "filter",    "project", "join",
+                                        "group", "distinct", "union all", "rank",    "top"};
     return words[p->kind];
 }
 
@@ -123,7 +125,8 @@ static struct node *build_node(struct building *b, const struct plan *root)
 
 /* ---- arrangements ---- */
 
-static struct arrangement *make_arrangement(struct flow *f, struct node *input, const uint32_t *keys, uint32_t key_count)
+static struct arrangement *make_arrangement(struct flow *f, struct node *input, const uint32_t *keys,
+                                            uint32_t key_count)
 {
     struct arrangement *a = arena_zalloc(&f->arena, sizeof *a);
     const struct plan *p = input->plan;
@@ -151,7 +154,8 @@ static struct arrangement *make_arrangement(struct flow *f, struct node *input, 
     return a;
 }
 
-static struct arrangement *find_arrangement(struct flow *f, struct node *input, const uint32_t *keys, uint32_t key_count)
+static struct arrangement *find_arrangement(struct flow *f, struct node *input, const uint32_t *keys,
+                                            uint32_t key_count)
 {
     for (uint32_t i = 0; i < f->arrangement_count; i++) {
         struct arrangement *a = f->arrangements[i];
@@ -256,7 +260,7 @@ static void link_nodes(struct flow *f)
 
 void graph_build(struct flow *f)
 {
-    struct building b = { .flow = f };
+    struct building b = {.flow = f};
     build_outputs(f, &b);
     f->nodes = arena_dup(&f->arena, b.nodes, b.count * sizeof(struct node *));
     mem_free(b.plans);

@@ -1,7 +1,7 @@
 /* What the files of this room share: the operator graph and one batch of rows.
  *
- * A run goes over the nodes once, in topological order: each takes its inputs' batches and fills its own. Arrangements are brought up to
- * date when all their readers' inputs are known, before the joins that read them. */
+ * A run goes over the nodes once, in topological order: each takes its inputs' batches and fills its own. Arrangements
+ * are brought up to date when all their readers' inputs are known, before the joins that read them. */
 #ifndef FLOW_INNER_H
 #define FLOW_INNER_H
 
@@ -32,8 +32,8 @@ static inline struct datum *batch_row(const struct batch *b, size_t i)
 
 struct node;
 
-/* Rows of a node by an equality key, in a map: key columns (equality form), then the other columns and the key columns that are
- * image-lossy (image form); value = weight as zigzag varint, empty = 1. */
+/* Rows of a node by an equality key, in a map: key columns (equality form), then the other columns and the key columns
+ * that are image-lossy (image form); value = weight as zigzag varint, empty = 1. */
 struct arrangement {
     struct node *input;
     uint32_t *key_columns;
@@ -57,13 +57,13 @@ struct node {
     struct node **inputs;
     uint32_t input_count;
     struct batch out;
-    bool *needed; /* PLAN_SCAN: columns that somebody looks at */
-    struct program *program; /* FILTER: the condition; PROJECT: the columns; JOIN: the extra condition */
+    bool *needed;             /* PLAN_SCAN: columns that somebody looks at */
+    struct program *program;  /* FILTER: the condition; PROJECT: the columns; JOIN: the extra condition */
     struct arrangement *left; /* JOIN */
     struct arrangement *right;
     struct group *group;
     struct ordered *ordered;
-    uint64_t errors; /* distinct entries in the error map */
+    uint64_t errors;  /* distinct entries in the error map */
     const char *what; /* "group at file:line:column", for messages */
 };
 
@@ -85,7 +85,7 @@ struct table {
     struct node *node; /* PLAN_SCAN, NULL where no view uses the table */
     struct store_map *map;
     struct table_changes *changes; /* of this run */
-    uint32_t *key_position; /* declared column -> position in the key + 1, 0 = none */
+    uint32_t *key_position;        /* declared column -> position in the key + 1, 0 = none */
 };
 
 struct journal;
@@ -151,7 +151,8 @@ enum status table_truncate(struct flow *f, struct table *t, struct error *err);
 enum status table_run(struct flow *f, struct table *t, struct error *err);
 
 /* quarantine.c */
-enum status quarantine_add(struct flow *f, struct bytes origin, struct bytes reason, struct bytes raw, struct error *err);
+enum status quarantine_add(struct flow *f, struct bytes origin, struct bytes reason, struct bytes raw,
+                           struct error *err);
 
 /* error.c */
 /* A failure of `node` on a row, with the row's weight; `err` is what the row's evaluation said. */
@@ -163,7 +164,8 @@ enum status error_load(struct flow *f, struct error *err);
 enum status error_first(struct flow *f, const struct output *o, struct buffer *out, struct error *err);
 
 /* arrange.c */
-void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len, bool *null_key);
+void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len,
+                        bool *null_key);
 enum status arrangement_run(struct flow *f, struct arrangement *a, struct error *err);
 /* Decodes an entry's bytes back into the input's columns. */
 enum status arrangement_decode(const struct arrangement *a, struct bytes entry, struct arena *arena, struct datum *row,
@@ -184,7 +186,8 @@ enum status ordered_run(struct flow *f, struct node *n, struct error *err);
 void ordered_release(struct node *n);
 enum status output_run(struct flow *f, struct output *o, struct error *err);
 /* Hash of the view's first error as it stands, 0 = none. */
-enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out, struct error *err);
+enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out,
+                              struct error *err);
 
 /* Name of a map for a node's or arrangement's identity: "<kind>/<16 hex digits>". */
 const char *map_name_for(struct flow *f, const char *kind, struct bytes identity);

@@ -1,9 +1,11 @@
 /* Inner and left joins over two arrangements, key by key.
  *
  * Both arrangements are at the end of the run when this reads them. For each key that either side's delta touches:
- *     inner: delta = L_new x dR  +  dL x R_old        where R_old = R_new - dR (the right side is often the one with few rows a key)
- *     left:  delta = L_old x dR  +  dL x R_new        where L_old = L_new - dL, with null-extension: first the right side changes
- *            under the old left rows, then the left rows change against the new right side
+ *     inner: delta = L_new x dR  +  dL x R_old   where R_old = R_new - dR (the right side is often the one with few
+ *                                                rows a key)
+ *     left:  delta = L_old x dR  +  dL x R_new   where L_old = L_new - dL, with null-extension: first the right side
+ *                                                changes under the old left rows, then the left rows change against
+ *                                                the new right side
  * Left rows whose key has a NULL match nothing and are not arranged. */
 #include "flow/inner.h"
 
@@ -38,11 +40,11 @@ struct joining {
 static void side_add(struct side_rows *s, const struct datum *row, int64_t weight)
 {
     mem_grow(&s->items, &s->capacity, s->count + 1, sizeof *s->items);
-    s->items[s->count++] = (struct side_row){ .row = row, .weight = weight };
+    s->items[s->count++] = (struct side_row){.row = row, .weight = weight};
 }
 
-static enum status add_loaded(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value, bool minus_delta,
-                              struct side_rows *out, struct error *err)
+static enum status add_loaded(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value,
+                              bool minus_delta, struct side_rows *out, struct error *err)
 {
     int64_t weight;
     TRY(weight_read(value, &weight, err));
@@ -58,14 +60,16 @@ static enum status add_loaded(struct joining *j, struct arrangement *a, struct b
 }
 
 /* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
-static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta, struct side_rows *out,
-                        struct error *err)
+static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta,
+                        struct side_rows *out, struct error *err)
 {
     out->count = 0;
     if (a->rest_count == 0) { /* nothing but the key: one entry at most */
         struct bytes value;
         enum status st = store_get(a->map, prefix, &value, err);
-        return st == STATUS_NOT_FOUND ? STATUS_OK : st != STATUS_OK ? st : add_loaded(j, a, prefix, value, minus_delta, out, err);
+        return st == STATUS_NOT_FOUND ? STATUS_OK
+               : st != STATUS_OK      ? st
+                                      : add_loaded(j, a, prefix, value, minus_delta, out, err);
     }
     TRY(store_cursor_seek(a->cursor, prefix, err));
     for (;;) {
@@ -86,7 +90,8 @@ static enum status load(struct joining *j, struct arrangement *a, struct bytes p
 /* Rows that the run took away altogether are not in the map any more: they belong to the old side. */
 static void add_removed(struct arrangement *a, uint32_t group, struct side_rows *old)
 {
-    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE; i = a->delta.entries[i].next) {
+    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE;
+         i = a->delta.entries[i].next) {
         const struct bag_entry *e = &a->delta.entries[i];
         struct bytes value;
         struct error ignored;
@@ -96,8 +101,8 @@ static void add_removed(struct arrangement *a, uint32_t group, struct side_rows 
     }
 }
 
-static enum status load_old(struct joining *j, struct arrangement *a, struct bytes prefix, uint32_t group, struct side_rows *out,
-                            struct error *err)
+static enum status load_old(struct joining *j, struct arrangement *a, struct bytes prefix, uint32_t group,
+                            struct side_rows *out, struct error *err)
 {
     TRY(load(j, a, prefix, group != BAG_NONE, out, err));
     add_removed(a, group, out);
@@ -107,7 +112,8 @@ static enum status load_old(struct joining *j, struct arrangement *a, struct byt
 static void load_delta(struct arrangement *a, uint32_t group, struct side_rows *out)
 {
     out->count = 0;
-    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE; i = a->delta.entries[i].next) {
+    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE;
+         i = a->delta.entries[i].next) {
         if (a->delta.entries[i].weight != 0) {
             side_add(out, a->delta.entries[i].row, a->delta.entries[i].weight);
         }
@@ -128,7 +134,8 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
         struct error failure;
         if (n->program != NULL && program_test(n->program, j->pair, &pass, &j->flow->run, &failure) != STATUS_OK) {
             if (emit) {
-                TRY(error_add(j->flow, n, n->plan->columns, n->plan->column_count, j->pair, &failure, l->weight * r->weight, err));
+                TRY(error_add(j->flow, n, n->plan->columns, n->plan->column_count, j->pair, &failure,
+                              l->weight * r->weight, err));
             }
             continue;
         }
@@ -180,7 +187,7 @@ static enum status left_changed(struct joining *j, const struct side_rows *right
         if (e->weight == 0) {
             continue;
         }
-        struct side_row l = { .row = e->row, .weight = e->weight };
+        struct side_row l = {.row = e->row, .weight = e->weight};
         int64_t matches;
         TRY(emit_pairs(j, &l, rights, true, &matches, err));
         if (outer && matches == 0) {
@@ -190,7 +197,8 @@ static enum status left_changed(struct joining *j, const struct side_rows *right
     return STATUS_OK;
 }
 
-static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group,
+                             struct error *err)
 {
     struct node *n = j->node;
     if (bag_group_is_touched(&n->right->delta, right_group)) {
@@ -208,7 +216,8 @@ static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t le
     return STATUS_OK;
 }
 
-static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group,
+                             struct error *err)
 {
     struct node *n = j->node;
     TRY(load(j, n->right, prefix, false, &j->right_new, err));
@@ -218,10 +227,12 @@ static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t le
         TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
         TRY(right_changed(j, err));
     }
-    return bag_group_is_touched(&n->left->delta, left_group) ? left_changed(j, &j->right_new, left_group, err) : STATUS_OK;
+    return bag_group_is_touched(&n->left->delta, left_group) ? left_changed(j, &j->right_new, left_group, err)
+                                                             : STATUS_OK;
 }
 
-static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group, struct error *err)
+static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group,
+                            struct error *err)
 {
     return j->node->plan->join_kind == PLAN_JOIN_LEFT ? outer_key(j, prefix, left_group, right_group, err)
                                                       : inner_key(j, prefix, left_group, right_group, err);
@@ -236,7 +247,7 @@ static void pass_null_keys(struct joining *j)
         const struct datum *row = batch_row(in, i);
         for (uint32_t k = 0; k < a->key_count; k++) {
             if (row[a->key_columns[k]].null) {
-                struct side_row l = { .row = row, .weight = in->weights[i] };
+                struct side_row l = {.row = row, .weight = in->weights[i]};
                 emit_alone(j, &l, l.weight);
                 break;
             }
@@ -263,10 +274,10 @@ static enum status join_keys(struct joining *j, struct error *err)
 
 enum status join_run(struct flow *f, struct node *n, struct error *err)
 {
-    struct joining j = { .flow = f,
-                         .node = n,
-                         .left_width = n->inputs[0]->plan->column_count,
-                         .right_width = n->inputs[1]->plan->column_count };
+    struct joining j = {.flow = f,
+                        .node = n,
+                        .left_width = n->inputs[0]->plan->column_count,
+                        .right_width = n->inputs[1]->plan->column_count};
     j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
     if (n->plan->join_kind == PLAN_JOIN_LEFT) {
         pass_null_keys(&j);

@@ -1,8 +1,9 @@
 /* The journal: how the rows of each table id in the log are to be read as rows of a declared table.
  *
- * Map "journal": table id (be32) -> the SCHEMA item as it was in the log. Columns are matched by name. Where one schema of a table
- * follows another and nothing but one name has changed, that column was renamed: it goes on feeding the declared column of its
- * old name. A declared column that is not sent any more reads as NULL, and every view that uses it is in error until it is back. */
+ * Map "journal": table id (be32) -> the SCHEMA item as it was in the log. Columns are matched by name. Where one schema
+ * of a table follows another and nothing but one name has changed, that column was renamed: it goes on feeding the
+ * declared column of its old name. A declared column that is not sent any more reads as NULL, and every view that uses
+ * it is in error until it is back. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
@@ -136,7 +137,8 @@ static void keep_schema(struct flow *f, const struct event_schema *from, struct 
     *to = *from;
     to->schema = arena_strdup(&f->arena, from->schema);
     to->table = arena_strdup(&f->arena, from->table);
-    to->columns = arena_dup(&f->arena, from->columns, (from->column_count + (from->column_count == 0)) * sizeof *to->columns);
+    to->columns =
+        arena_dup(&f->arena, from->columns, (from->column_count + (from->column_count == 0)) * sizeof *to->columns);
     for (uint32_t i = 0; i < to->column_count; i++) {
         to->columns[i].name = arena_strdup(&f->arena, from->columns[i].name);
     }
@@ -169,7 +171,8 @@ static bool scan_is_used(const struct table *t, uint32_t column)
 }
 
 /* Puts the table's views into error for each used column that is not sent, and takes out of it what is sent again. */
-static enum status tell_dropped(struct flow *f, const struct journal_entry *before, const struct journal_entry *now, struct error *err)
+static enum status tell_dropped(struct flow *f, const struct journal_entry *before, const struct journal_entry *now,
+                                struct error *err)
 {
     struct table *t = now->reading.table;
     for (uint32_t i = 0; t != NULL && i < t->declared->column_count; i++) {
@@ -179,7 +182,8 @@ static enum status tell_dropped(struct flow *f, const struct journal_entry *befo
             continue;
         }
         char text[512];
-        snprintf(text, sizeof text, "column \"%s\" of table %s.%s is not sent by the source any more (dropped or renamed)",
+        snprintf(text, sizeof text,
+                 "column \"%s\" of table %s.%s is not sent by the source any more (dropped or renamed)",
                  t->declared->columns[i].name, t->declared->schema, t->declared->name);
         TRY(error_add_text(f, t->node, text, is_gone ? 1 : -1, err));
     }

@@ -11,7 +11,8 @@ static enum status filter_run(struct flow *f, struct node *n, struct error *err)
         struct error failure;
         bool pass = false;
         if (program_test(n->program, row, &pass, &f->run, &failure) != STATUS_OK) {
-            TRY(error_add(f, n, input->plan->columns, input->plan->column_count, row, &failure, input->out.weights[i], err));
+            TRY(error_add(f, n, input->plan->columns, input->plan->column_count, row, &failure, input->out.weights[i],
+                          err));
         } else if (pass) {
             memcpy(batch_push(&n->out, input->out.weights[i]), row, n->out.width * sizeof *row);
         }
@@ -28,7 +29,8 @@ static enum status project_run(struct flow *f, struct node *n, struct error *err
         struct datum *to = batch_push(&n->out, input->out.weights[i]);
         if (program_run(n->program, row, to, &f->run, &failure) != STATUS_OK) {
             n->out.count -= 1;
-            TRY(error_add(f, n, input->plan->columns, input->plan->column_count, row, &failure, input->out.weights[i], err));
+            TRY(error_add(f, n, input->plan->columns, input->plan->column_count, row, &failure, input->out.weights[i],
+                          err));
         }
     }
     return STATUS_OK;

@@ -1,8 +1,8 @@
 /* ORDER BY ... LIMIT and ROW_NUMBER, RANK, DENSE_RANK.
  *
- * Map "ordered/...": partition (equality form), order values (with their flags), the whole row (image form) -> weight. A touched
- * partition's first rows are read before and after the run's changes, as far as the limit asks, and the difference is passed on. Ties are
- * broken by the row's image, so the result is a function of the rows. */
+ * Map "ordered/...": partition (equality form), order values (with their flags), the whole row (image form) -> weight.
+ * A touched partition's first rows are read before and after the run's changes, as far as the limit asks, and the
+ * difference is passed on. Ties are broken by the row's image, so the result is a function of the rows. */
 #include "flow/inner.h"
 
 #include "row/tuple.h"
@@ -63,8 +63,8 @@ static void encode(const struct node *n, const struct datum *row, struct buffer 
 }
 
 /* Splits an entry behind its partition: the order values' bytes, and the row decoded. */
-static enum status decode(const struct node *n, struct bytes entry, size_t prefix_len, struct arena *a, struct bytes *order,
-                          struct datum *row, struct error *err)
+static enum status decode(const struct node *n, struct bytes entry, size_t prefix_len, struct arena *a,
+                          struct bytes *order, struct datum *row, struct error *err)
 {
     struct bytes in = bytes_of(entry.data + prefix_len, entry.len - prefix_len);
     const uint8_t *start = in.data;
@@ -139,7 +139,8 @@ static uint64_t limiting_rank(const struct plan *p, const struct ranking *r)
 }
 
 /* Adds `weight` equal rows to the output with weight `sign`; `*more` false when later rows are not wanted. */
-static void add_ranked(struct flow *f, struct node *n, const struct datum *row, int64_t weight, struct ranking *r, int sign, bool *more)
+static void add_ranked(struct flow *f, struct node *n, const struct datum *row, int64_t weight, struct ranking *r,
+                       int sign, bool *more)
 {
     const struct plan *p = n->plan;
     int64_t copies = numbers_rows(p) ? weight : 1;
@@ -156,7 +157,8 @@ static void add_ranked(struct flow *f, struct node *n, const struct datum *row, 
     }
 }
 
-static void add_entry(struct flow *f, struct node *n, const struct datum *row, int64_t weight, struct ranking *r, int sign, bool *more)
+static void add_entry(struct flow *f, struct node *n, const struct datum *row, int64_t weight, struct ranking *r,
+                      int sign, bool *more)
 {
     const struct plan *p = n->plan;
     if (p->kind == PLAN_RANK) {
@@ -175,7 +177,7 @@ static void add_entry(struct flow *f, struct node *n, const struct datum *row, i
 static enum status read_partition(struct flow *f, struct node *n, struct bytes prefix, int sign, struct error *err)
 {
     struct ordered *o = n->ordered;
-    struct ranking r = { 0 };
+    struct ranking r = {0};
     bool more = true;
     TRY(store_cursor_seek(o->cursor, prefix, err));
     while (more) {

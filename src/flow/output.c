@@ -1,7 +1,7 @@
 /* The end of the graph: a materialized view's rows in their map, and word of every change to whoever syncs them.
  *
- * A view in error shows no rows: on entering, the rows that were shown are taken back; on leaving, all rows that are there now are
- * given. The map itself goes on being kept right for the rows that can be computed. */
+ * A view in error shows no rows: on entering, the rows that were shown are taken back; on leaving, all rows that are
+ * there now are given. The map itself goes on being kept right for the rows that can be computed. */
 #include "flow/inner.h"
 
 #include "base/checksum.h"
@@ -54,7 +54,8 @@ static void encode(const struct output *o, const struct datum *row, struct buffe
     const struct catalog_view *v = o->view;
     for (uint32_t i = 0; i < v->order_count; i++) {
         const struct plan_order *order = &v->order[i];
-        unsigned flags = (order->desc ? (unsigned)TUPLE_DESC : 0u) | (order->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
+        unsigned flags =
+            (order->desc ? (unsigned)TUPLE_DESC : 0u) | (order->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
         tuple_append(out, v->plan->columns[order->column].type.kind, &row[order->column], flags);
     }
     *order_len = out->len;
@@ -72,8 +73,10 @@ static enum status apply(struct flow *f, struct output *o, bool tell, struct err
         int64_t now;
         TRY(weight_add(o->map, key, e->weight, &now, err));
         if (now < 0) {
-            return error_set(err, STATUS_CORRUPT, 0, "view %s.%s has a row %lld times: the state is not what the log folds to; "
-                             "run procd with --replay-from 0", o->view->schema, o->view->name, (long long)now);
+            return error_set(err, STATUS_CORRUPT, 0,
+                             "view %s.%s has a row %lld times: the state is not what the log folds to; "
+                             "run procd with --replay-from 0",
+                             o->view->schema, o->view->name, (long long)now);
         }
         if (tell) {
             TRY(report(f, o, bytes_of(key.data + e->prefix_len, key.len - e->prefix_len), e->weight, err));
@@ -82,7 +85,8 @@ static enum status apply(struct flow *f, struct output *o, bool tell, struct err
     return STATUS_OK;
 }
 
-enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out, struct error *err)
+enum status output_error_hash(struct flow *f, const struct output *o, struct buffer *text, uint64_t *out,
+                              struct error *err)
 {
     *out = 0;
     if (o->in_error) {
@@ -100,7 +104,8 @@ static enum status tell_state(struct flow *f, struct output *o, struct error *er
     uint64_t hash;
     enum status st = output_error_hash(f, o, &text, &hash, err);
     if (st == STATUS_OK && hash != o->told && f->options.on_view_error != NULL) {
-        st = f->options.on_view_error(f->options.ctx, (uint32_t)(o - f->outputs), o->in_error ? (const char *)text.data : NULL, err);
+        st = f->options.on_view_error(f->options.ctx, (uint32_t)(o - f->outputs),
+                                      o->in_error ? (const char *)text.data : NULL, err);
     }
     o->told = hash;
     buffer_release(&text);

@@ -1,12 +1,13 @@
-/* What could not be decoded (a QUARANTINE item of the log) or applied (found while folding). Map "quarantine": seq (be64), ordinal
- * (be64) -> origin, reason (str), raw (bin), packed. A function of the log, like all state. */
+/* What could not be decoded (a QUARANTINE item of the log) or applied (found while folding). Map "quarantine": seq
+ * (be64), ordinal (be64) -> origin, reason (str), raw (bin), packed. A function of the log, like all state. */
 #include "flow/inner.h"
 
 #include "row/packed.h"
 
 enum { KEY_BYTES = 16 };
 
-enum status quarantine_add(struct flow *f, struct bytes origin, struct bytes reason, struct bytes raw, struct error *err)
+enum status quarantine_add(struct flow *f, struct bytes origin, struct bytes reason, struct bytes raw,
+                           struct error *err)
 {
     uint8_t key[KEY_BYTES];
     store_be64(key, f->seq);
@@ -32,8 +33,8 @@ static enum status read_entry(struct bytes key, struct bytes value, struct quara
     return packed_read_bin(&r, &out->raw, err);
 }
 
-enum status quarantine_entries(struct store *store, int (*visit)(void *ctx, const struct quarantine_entry *entry), void *ctx,
-                               struct error *err)
+enum status quarantine_entries(struct store *store, int (*visit)(void *ctx, const struct quarantine_entry *entry),
+                               void *ctx, struct error *err)
 {
     struct store_map *map;
     enum status st = store_map_open(store, "quarantine", &map, err);

@@ -1,8 +1,9 @@
 /* Source tables: what each change did to the row of its key.
  *
- * In a run the changes of one key are gathered into one: the value before the run and the newest. So a row changed ten times costs one
- * read and one write of the map, and views see one retraction and one insertion. A row is the declared columns as packed values one
- * after another; where the source sends just those, the bytes of the log are the bytes of the row. */
+ * In a run the changes of one key are gathered into one: the value before the run and the newest. So a row changed ten
+ * times costs one read and one write of the map, and views see one retraction and one insertion. A row is the declared
+ * columns as packed values one after another; where the source sends just those, the bytes of the log are the bytes of
+ * the row. */
 #include "flow/inner.h"
 
 #include "base/checksum.h"
@@ -82,7 +83,8 @@ void table_release(struct table *t)
 }
 
 /* The change of this key in this run; made, with the row as it is in the map, where there is none yet. */
-static enum status find_change(struct flow *f, struct table *t, struct bytes key, struct change **out, struct error *err)
+static enum status find_change(struct flow *f, struct table *t, struct bytes key, struct change **out,
+                               struct error *err)
 {
     struct table_changes *c = t->changes;
     if (c->slots == NULL || c->count * 2 > c->mask) {
@@ -141,8 +143,8 @@ static bool is_missing(const uint8_t *at, const uint8_t *end)
 }
 
 /* Same columns, same order: the bytes are taken as they are. */
-static enum status read_straight(struct flow *f, const struct table *t, const struct reading *reading, struct packed_reader *r,
-                                 struct new_row *out, struct error *err)
+static enum status read_straight(struct flow *f, const struct table *t, const struct reading *reading,
+                                 struct packed_reader *r, struct new_row *out, struct error *err)
 {
     const uint8_t *start = r->next;
     for (uint32_t i = 0; i < reading->source_count; i++) {
@@ -158,8 +160,8 @@ static enum status read_straight(struct flow *f, const struct table *t, const st
 }
 
 /* The value as the declared type; its failure where it does not convert. */
-static enum status convert_value(struct flow *f, const struct type *from, const struct catalog_column *to, struct datum *d,
-                                 struct error *reason)
+static enum status convert_value(struct flow *f, const struct type *from, const struct catalog_column *to,
+                                 struct datum *d, struct error *reason)
 {
     if (d->null || from->kind == to->type.kind) {
         return STATUS_OK;
@@ -168,11 +170,13 @@ static enum status convert_value(struct flow *f, const struct type *from, const 
     datum_print(from, d, &text);
     struct bytes kept = bytes_of(arena_dup(&f->run, text.data, text.len), text.len);
     buffer_release(&text);
-    return datum_parse(&to->type, kept, &f->run, d, reason) == STATUS_OK ? STATUS_OK : error_prefix(reason, "column \"%s\"", to->name);
+    return datum_parse(&to->type, kept, &f->run, d, reason) == STATUS_OK
+               ? STATUS_OK
+               : error_prefix(reason, "column \"%s\"", to->name);
 }
 
-static enum status read_converted(struct flow *f, const struct table *t, const struct reading *reading, struct packed_reader *r,
-                                  struct new_row *out, struct error *err)
+static enum status read_converted(struct flow *f, const struct table *t, const struct reading *reading,
+                                  struct packed_reader *r, struct new_row *out, struct error *err)
 {
     const struct catalog_table *declared = t->declared;
     struct datum *values = arena_alloc(&f->run, (reading->source_count + 1) * sizeof *values);
@@ -187,7 +191,8 @@ static enum status read_converted(struct flow *f, const struct table *t, const s
         }
         if (reading->source[i] != UINT32_MAX) {
             d = values[reading->source[i]];
-            out->bad = convert_value(f, &reading->source_types[reading->source[i]], &declared->columns[i], &d, &out->reason) != STATUS_OK;
+            out->bad = convert_value(f, &reading->source_types[reading->source[i]], &declared->columns[i], &d,
+                                     &out->reason) != STATUS_OK;
         }
         out->missing = out->missing || d.missing;
         if (t->key_position[i] != 0) {
@@ -230,7 +235,8 @@ static struct bytes kept_key(struct flow *f)
 }
 
 /* Fills what was not sent from the stored row. */
-static enum status complete_row(struct flow *f, const struct table *t, struct bytes stored, struct bytes *value, struct error *err)
+static enum status complete_row(struct flow *f, const struct table *t, struct bytes stored, struct bytes *value,
+                                struct error *err)
 {
     struct packed_reader fresh = packed_reader_of(*value);
     struct packed_reader old = packed_reader_of(stored);
@@ -256,20 +262,21 @@ done:
 
 /* ---- one change ---- */
 
-static enum status reject(struct flow *f, const struct table *t, const struct event *e, const char *why, const uint8_t *from,
-                          const uint8_t *to, struct error *err)
+static enum status reject(struct flow *f, const struct table *t, const struct event *e, const char *why,
+                          const uint8_t *from, const uint8_t *to, struct error *err)
 {
     char reason[ERROR_TEXT_BYTES_MAX + 200];
     char origin[64];
-    int reason_len = snprintf(reason, sizeof reason, "%s of table %s.%s: %s", event_kind_name(e->kind), t->declared->schema,
-                              t->declared->name, why);
+    int reason_len = snprintf(reason, sizeof reason, "%s of table %s.%s: %s", event_kind_name(e->kind),
+                              t->declared->schema, t->declared->name, why);
     int origin_len = snprintf(origin, sizeof origin, "commit %" PRIu64 " item %" PRIu64, f->seq, f->ordinal);
     return quarantine_add(f, bytes_of(origin, (size_t)origin_len), bytes_of(reason, (size_t)reason_len),
                           bytes_of(from, (size_t)(to - from)), err);
 }
 
-static enum status put_row(struct flow *f, struct table *t, const struct event *e, struct bytes key, struct new_row *row,
-                           struct bytes stored, const uint8_t *from, const uint8_t *to, struct error *err)
+static enum status put_row(struct flow *f, struct table *t, const struct event *e, struct bytes key,
+                           struct new_row *row, struct bytes stored, const uint8_t *from, const uint8_t *to,
+                           struct error *err)
 {
     struct change *change;
     TRY(find_change(f, t, key, &change, err));
@@ -284,8 +291,9 @@ static enum status put_row(struct flow *f, struct table *t, const struct event *
     return STATUS_OK;
 }
 
-static enum status fold_update(struct flow *f, struct table *t, const struct event *e, struct bytes key, struct new_row *row,
-                               bool has_old, const struct datum *old_key, const uint8_t *from, const uint8_t *to, struct error *err)
+static enum status fold_update(struct flow *f, struct table *t, const struct event *e, struct bytes key,
+                               struct new_row *row, bool has_old, const struct datum *old_key, const uint8_t *from,
+                               const uint8_t *to, struct error *err)
 {
     struct bytes stored = bytes_of(NULL, 0);
     buffer_reset(&f->key);
@@ -298,8 +306,8 @@ static enum status fold_update(struct flow *f, struct table *t, const struct eve
     return put_row(f, t, e, key, row, stored, from, to, err);
 }
 
-static enum status fold_delete(struct flow *f, struct table *t, const struct event *e, struct bytes key, const uint8_t *from,
-                               const uint8_t *to, struct error *err)
+static enum status fold_delete(struct flow *f, struct table *t, const struct event *e, struct bytes key,
+                               const uint8_t *from, const uint8_t *to, struct error *err)
 {
     struct change *change;
     TRY(find_change(f, t, key, &change, err));

@@ -14,8 +14,8 @@ const char *table_map_name(struct arena *a, const struct catalog_table *table)
     return arena_printf(a, "table/%s.%s", table->schema, table->name);
 }
 
-enum status view_entry_read(const struct catalog_view *view, struct bytes key, struct bytes value, struct bytes *row, uint64_t *count,
-                            struct error *err)
+enum status view_entry_read(const struct catalog_view *view, struct bytes key, struct bytes value, struct bytes *row,
+                            uint64_t *count, struct error *err)
 {
     for (uint32_t i = 0; i < view->order_count; i++) {
         const struct plan_order *o = &view->order[i];
@@ -31,7 +31,8 @@ enum status view_entry_read(const struct catalog_view *view, struct bytes key, s
     return STATUS_OK;
 }
 
-enum status view_row_read(const struct catalog_view *view, struct bytes image, struct arena *a, struct datum *row, struct error *err)
+enum status view_row_read(const struct catalog_view *view, struct bytes image, struct arena *a, struct datum *row,
+                          struct error *err)
 {
     for (uint32_t i = 0; i < view->visible_count; i++) {
         TRY(tuple_read(&image, view->plan->columns[i].type.kind, TUPLE_IMAGE, a, &row[i], err));
@@ -46,7 +47,8 @@ void view_row_append(const struct catalog_view *view, const struct datum *row, s
     }
 }
 
-enum status table_row_read(const struct catalog_table *table, struct bytes value, struct arena *a, struct datum *row, struct error *err)
+enum status table_row_read(const struct catalog_table *table, struct bytes value, struct arena *a, struct datum *row,
+                           struct error *err)
 {
     struct packed_reader r = packed_reader_of(value);
     for (uint32_t i = 0; i < table->column_count; i++) {

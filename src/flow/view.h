@@ -1,9 +1,10 @@
 /* How tables and views lie in the store, for those who read them without running the flow (sink, statectl).
  *
- * Map "view/<schema>.<name>": key = the ORDER BY values (tuple form with their flags), then the image of the visible columns; value =
- * the row's multiplicity as a varint. So a scan gives the view in its own order, else by its columns from the left (its key first). Map
- * "table/<schema>.<name>": key = the primary key (equality form), value = the declared columns as packed values one after another.
- * Map "quarantine": key = seq and ordinal; map "error": see error.c. */
+ * Map "view/<schema>.<name>": key = the ORDER BY values (tuple form with their flags), then the image of the visible
+ * columns; value = the row's multiplicity as a varint. So a scan gives the view in its own order, else by its columns
+ * from the left (its key first). Map "table/<schema>.<name>": key = the primary key (equality form), value = the
+ * declared columns as packed values one after another. Map "quarantine": key = seq and ordinal; map "error": see
+ * error.c. */
 #ifndef FLOW_VIEW_H
 #define FLOW_VIEW_H
 
@@ -30,7 +31,8 @@ void view_row_append(const struct catalog_view *view, const struct datum *row, s
 enum status table_row_read(const struct catalog_table *table, struct bytes value, struct arena *a, struct datum *row,
                            struct error *err);
 
-/* Calls `visit` for each error of a view in the store; none = the view is right. `text` names the failure and the row. */
+/* Calls `visit` for each error of a view in the store; none = the view is right. `text` names the failure and the
+ * row. */
 enum status view_errors(struct store *store, const struct catalog *catalog, const struct catalog_view *view,
                         int (*visit)(void *ctx, const char *text), void *ctx, struct error *err);
 

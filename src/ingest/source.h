@@ -1,8 +1,8 @@
 /* A source: hands out commits in order, from the position it is given, and is told what is on disk.
  *
- * One implementation a URL scheme: postgresql:// (pgoutput), file:PATH and - (newline-delimited Debezium JSON), none. Replay is no
- * source: the spine reads every commit back from the log, whoever put it there. All calls on the spine thread, none waits longer
- * than it must: the spine polls source_fd beside the store's and the sink's events. */
+ * One implementation a URL scheme: postgresql:// (pgoutput), file:PATH and - (newline-delimited Debezium JSON), none.
+ * Replay is no source: the spine reads every commit back from the log, whoever put it there. All calls on the spine
+ * thread, none waits longer than it must: the spine polls source_fd beside the store's and the sink's events. */
 #ifndef INGEST_SOURCE_H
 #define INGEST_SOURCE_H
 
@@ -48,15 +48,17 @@ struct source_status {
     char detail[256];       /* why it is not connected */
 };
 
-/* Checks the URL and options, connects once. STATUS_RETRY: not reachable now, worth trying again (the handle is then there and
- * source_poll goes on trying). Other failures say what to do and are final. */
+/* Checks the URL and options, connects once. STATUS_RETRY: not reachable now, worth trying again (the handle is then
+ * there and source_poll goes on trying). Other failures say what to do and are final. */
 enum status source_open(struct source **out, const struct source_options *options, struct error *err);
 void source_close(struct source *s);
-/* Takes what is there without waiting, appends whole commits (or chunks of a big one) to the output, up to about `budget_bytes`.
- * `*more` tells whether it stopped at the budget. STATUS_END where `once` is satisfied or the source is at its end for good.
- * Connection faults are handled inside (backoff, reconnect, abandon of a half commit, one line on stderr). */
+/* Takes what is there without waiting, appends whole commits (or chunks of a big one) to the output, up to about
+ * `budget_bytes`.
+ * `*more` tells whether it stopped at the budget. STATUS_END where `once` is satisfied or the source is at its end for
+ * good. Connection faults are handled inside (backoff, reconnect, abandon of a half commit, one line on stderr). */
 enum status source_poll(struct source *s, uint64_t budget_bytes, bool *more, struct error *err);
-/* A descriptor that is readable when source_poll has something to do, -1 = call it by time. It may change after each call. */
+/* A descriptor that is readable when source_poll has something to do, -1 = call it by time. It may change after each
+ * call. */
 int source_fd(const struct source *s);
 /* Milliseconds after which source_poll wants to be called even if the descriptor is silent. */
 int source_timeout_ms(const struct source *s);

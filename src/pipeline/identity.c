@@ -1,5 +1,5 @@
-/* Map "meta": "identity" = one line a table or view, "schema" = the schema files' text, "name", "store_id" = le64. The lines are
- * compared as a set: order in the files does not matter, names of files and white space neither. */
+/* Map "meta": "identity" = one line a table or view, "schema" = the schema files' text, "name", "store_id" = le64. The
+ * lines are compared as a set: order in the files does not matter, names of files and white space neither. */
 #include "pipeline/identity.h"
 
 #include "base/memory.h"
@@ -137,17 +137,16 @@ static enum status compare(struct bytes stored, struct bytes now, const char *st
     enum status st = STATUS_OK;
     if (text.len > 0 || gone.len > 0) {
         struct buffer *told = text.len > 0 ? &text : &gone;
-        st = error_set(err, STATUS_MISMATCH, 0,
-                       "the store was made with another pipeline: %.*s; %s", (int)(told->len > 600 ? 600 : told->len),
-                       (const char *)told->data, store_path_words);
+        st = error_set(err, STATUS_MISMATCH, 0, "the store was made with another pipeline: %.*s; %s",
+                       (int)(told->len > 600 ? 600 : told->len), (const char *)told->data, store_path_words);
     }
     buffer_release(&text);
     buffer_release(&gone);
     return st;
 }
 
-enum status identity_check(struct store *store, const struct catalog *catalog, const char *name, const char *schema_text,
-                           uint64_t store_id, struct identity *out, struct error *err)
+enum status identity_check(struct store *store, const struct catalog *catalog, const char *name,
+                           const char *schema_text, uint64_t store_id, struct identity *out, struct error *err)
 {
     struct buffer now = BUFFER_EMPTY;
     print_identity(catalog, &now);

@@ -13,8 +13,8 @@ struct identity {
 
 /* Reads the store's identity, or writes it where the store is new (or being rebuilt: `store_id` nonzero is then kept).
  * STATUS_MISMATCH says which tables and views differ and which command rebuilds. */
-enum status identity_check(struct store *store, const struct catalog *catalog, const char *name, const char *schema_text,
-                           uint64_t store_id, struct identity *out, struct error *err);
+enum status identity_check(struct store *store, const struct catalog *catalog, const char *name,
+                           const char *schema_text, uint64_t store_id, struct identity *out, struct error *err);
 /* The store's id alone, 0 where it is new. */
 enum status identity_store_id(struct store *store, uint64_t *out, struct error *err);
 /* The schema text a store was made with, and the pipeline's name, into heap memory (mem_free). For statectl. */

@@ -1,4 +1,5 @@
-/* The way to the sink: connect, find out what it shows, sync, and again after every fault. While it is away, changes gather. */
+/* The way to the sink: connect, find out what it shows, sync, and again after every fault. While it is away, changes
+ * gather. */
 #include "pipeline/spine.h"
 
 #include "base/clock.h"
@@ -29,12 +30,12 @@ enum status link_open(struct spine *s, struct error *err)
     }
     struct sink *sink;
     TRY(sink_open(&sink,
-                  &(struct sink_options){ .url = s->options->sink_url,
-                                          .schema = s->options->sink_schema,
-                                          .pipeline = s->options->name,
-                                          .store_id = s->store_id,
-                                          .views = s->views,
-                                          .view_count = s->view_count },
+                  &(struct sink_options){.url = s->options->sink_url,
+                                         .schema = s->options->sink_schema,
+                                         .pipeline = s->options->name,
+                                         .store_id = s->store_id,
+                                         .views = s->views,
+                                         .view_count = s->view_count},
                   err));
     TRY(syncer_open_take(&l->syncer, sink, err));
     l->state = LINK_DOWN;
@@ -48,7 +49,7 @@ void link_close(struct link *l)
     pending_close(l->pending);
     arena_release(&l->arena);
     mem_free(l->views);
-    *l = (struct link){ 0 };
+    *l = (struct link){0};
 }
 
 static void go_down(struct link *l, const struct error *why)
@@ -125,15 +126,15 @@ static enum status take_difference(struct spine *s, struct error *err)
 {
     int64_t start = clock_mono_us();
     TRY(pending_reset(s->link.pending, PENDING_BASE_UNKNOWN, err));
-    struct difference d = { .spine = s };
+    struct difference d = {.spine = s};
     for (d.view_idx = 0; d.view_idx < s->view_count; d.view_idx++) {
         TRY(sink_read(syncer_sink(s->link.syncer), d.view_idx, on_sink_row, &d, err));
         if (s->view_errors[d.view_idx] == NULL) {
             TRY(add_view_rows(&d, err));
         }
     }
-    message_line(MESSAGE_INFO, "sink", "compared with the views rows=%" PRIu64 " different=%" PRIu64 " ms=%" PRId64, d.rows,
-                 pending_rows(s->link.pending), (clock_mono_us() - start) / 1000);
+    message_line(MESSAGE_INFO, "sink", "compared with the views rows=%" PRIu64 " different=%" PRIu64 " ms=%" PRId64,
+                 d.rows, pending_rows(s->link.pending), (clock_mono_us() - start) / 1000);
     return STATUS_OK;
 }
 
@@ -185,11 +186,11 @@ static enum status begin_sync(struct spine *s, struct error *err)
         l->rows_synced += l->views[v].change_count;
     }
     s->view_errors_dirty = false;
-    l->batch = (struct sink_batch){ .seq_next_from = l->sync_from,
-                                    .seq_next_to = s->folded,
-                                    .position = position_text(s, &l->arena),
-                                    .commit_time_us = flow_commit_time_us(s->flow),
-                                    .views = l->views };
+    l->batch = (struct sink_batch){.seq_next_from = l->sync_from,
+                                   .seq_next_to = s->folded,
+                                   .position = position_text(s, &l->arena),
+                                   .commit_time_us = flow_commit_time_us(s->flow),
+                                   .views = l->views};
     l->state = LINK_SYNCING;
     syncer_durable(l->syncer, store_durable_seq_next(s->store));
     syncer_sync(l->syncer, &l->batch);
@@ -207,15 +208,17 @@ static void print_position(void *ctx, const char *name, uint64_t value)
     const char *old = p->text == NULL ? "" : p->text;
     const char *gap = p->text == NULL ? "" : " ";
     if (strcmp(name, "pg.lsn") == 0) {
-        p->text = arena_printf(p->arena, "%s%s%s=%" PRIX64 "/%" PRIX64, old, gap, name, value >> 32, value & UINT32_MAX);
-    } else if (strcmp(name, "pg.system_id") != 0 && strcmp(name, "pg.timeline") != 0 && strcmp(name, "pg.slot_made") != 0) {
+        p->text =
+            arena_printf(p->arena, "%s%s%s=%" PRIX64 "/%" PRIX64, old, gap, name, value >> 32, value & UINT32_MAX);
+    } else if (strcmp(name, "pg.system_id") != 0 && strcmp(name, "pg.timeline") != 0 &&
+               strcmp(name, "pg.slot_made") != 0) {
         p->text = arena_printf(p->arena, "%s%s%s=%" PRIu64, old, gap, name, value);
     }
 }
 
 static const char *position_text(struct spine *s, struct arena *a)
 {
-    struct position_print p = { .arena = a };
+    struct position_print p = {.arena = a};
     flow_positions(s->flow, print_position, &p);
     return p.text == NULL ? "" : p.text;
 }
@@ -316,7 +319,7 @@ enum status link_wait_connected(struct spine *s, int64_t wait_us, struct sink_pr
     }
     l->state = LINK_CONNECTING;
     syncer_connect(l->syncer);
-    struct pollfd fd = { .fd = syncer_fd(l->syncer), .events = POLLIN };
+    struct pollfd fd = {.fd = syncer_fd(l->syncer), .events = POLLIN};
     if (poll(&fd, 1, (int)(wait_us / 1000)) <= 0) {
         return STATUS_OK; /* link_step takes the result when it comes */
     }

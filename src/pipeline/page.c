@@ -28,7 +28,7 @@ enum status page_open(struct page **out, const char *store_path, bool write, str
     char path[512];
     snprintf(path, sizeof path, "%s/status", store_path);
     struct file file;
-    TRY(file_open(&file, path, (struct file_options){ .write = write, .create = write }, err));
+    TRY(file_open(&file, path, (struct file_options){.write = write, .create = write}, err));
     enum status st = STATUS_OK;
     uint64_t bytes = 0;
     if (write) {

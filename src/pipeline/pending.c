@@ -20,7 +20,7 @@ struct pending {
 
 enum { ENTRY_HEAD_BYTES = 1 + 8 + 4, STATE_BYTES = 8 + 8 + 1 + 8 };
 
-static const uint8_t state_key[1] = { 0 };
+static const uint8_t state_key[1] = {0};
 
 static enum status state_save(struct pending *p, struct error *err)
 {
@@ -175,12 +175,12 @@ enum status pending_take(struct pending *p, uint64_t seq_next, struct arena *a, 
                          struct error *err)
 {
     assert(!p->in_flight);
-    struct taking t = { .arena = a, .per_view = arena_zalloc(a, (p->view_count + 1) * sizeof(uint64_t)) };
+    struct taking t = {.arena = a, .per_view = arena_zalloc(a, (p->view_count + 1) * sizeof(uint64_t))};
     enum status st = scan(p, p->generation, take_row, &t, err);
     if (st == STATUS_OK) {
         struct sink_change *all = arena_dup(a, t.changes, t.count * sizeof *t.changes);
         for (uint32_t v = 0; v < p->view_count; v++) {
-            views[v] = (struct sink_view_changes){ .changes = all, .change_count = t.per_view[v] };
+            views[v] = (struct sink_view_changes){.changes = all, .change_count = t.per_view[v]};
             all += t.per_view[v];
         }
         p->generation += 1;
@@ -193,12 +193,12 @@ enum status pending_take(struct pending *p, uint64_t seq_next, struct arena *a, 
     return st;
 }
 
-/* Deletes a generation's entries; with `merge` its weights go into the gathering generation first. Entries are gathered before
- * the map is changed. */
+/* Deletes a generation's entries; with `merge` its weights go into the gathering generation first. Entries are gathered
+ * before the map is changed. */
 static enum status drop_generation(struct pending *p, uint64_t generation, bool merge, struct error *err)
 {
     struct arena arena = ARENA_EMPTY;
-    struct taking t = { .arena = &arena, .per_view = arena_zalloc(&arena, (p->view_count + 1) * sizeof(uint64_t)) };
+    struct taking t = {.arena = &arena, .per_view = arena_zalloc(&arena, (p->view_count + 1) * sizeof(uint64_t))};
     enum status st = scan(p, generation, take_row, &t, err);
     uint32_t view_idx = 0;
     uint64_t in_view = 0;

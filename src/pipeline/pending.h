@@ -1,9 +1,10 @@
-/* What the sink does not show yet: for each view the difference between what the sink shows and what the views hold, netted by
- * row, kept in the store's map "pending" so that it survives with the checkpoint and is bounded by the number of distinct rows.
+/* What the sink does not show yet: for each view the difference between what the sink shows and what the views hold,
+ * netted by row, kept in the store's map "pending" so that it survives with the checkpoint and is bounded by the number
+ * of distinct rows.
  *
- * Changes are gathered in a generation. A sync takes the generation (it is then in flight, with the seq it leads to) and new changes
- * go to the next one. Done: the generation is forgotten. Not done: it is merged into the next. Unknown whether done (a crash, an
- * ambiguous COMMIT): the sink's own seq tells, see pending_resolve. */
+ * Changes are gathered in a generation. A sync takes the generation (it is then in flight, with the seq it leads to)
+ * and new changes go to the next one. Done: the generation is forgotten. Not done: it is merged into the next. Unknown
+ * whether done (a crash, an ambiguous COMMIT): the sink's own seq tells, see pending_resolve. */
 #ifndef PIPELINE_PENDING_H
 #define PIPELINE_PENDING_H
 
@@ -32,7 +33,8 @@ enum status pending_take(struct pending *p, uint64_t seq_next, struct arena *a, 
 enum status pending_done(struct pending *p, struct error *err);
 /* Forgets everything: the sink shows exactly `base`, or nobody knows. */
 enum status pending_reset(struct pending *p, uint64_t base, struct error *err);
-/* The sink says it shows `seq_next`. True: what is gathered now leads on from there. False: the rows must be compared. */
+/* The sink says it shows `seq_next`. True: what is gathered now leads on from there. False: the rows must be
+ * compared. */
 enum status pending_resolve(struct pending *p, uint64_t seq_next, bool *known, struct error *err);
 
 #endif

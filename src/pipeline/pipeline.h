@@ -1,4 +1,5 @@
-/* The pipeline: one process's run from opening the store to its orderly end. The order of the stages is spine.c's, on one screen. */
+/* The pipeline: one process's run from opening the store to its orderly end. The order of the stages is spine.c's, on
+ * one screen. */
 #ifndef PIPELINE_PIPELINE_H
 #define PIPELINE_PIPELINE_H
 
@@ -23,15 +24,16 @@ struct pipeline_options {
     const char *sink_url; /* "none" = keep views in the store only */
     const char *sink_schema;
     bool once;
-    bool replay; /* rebuild the state from the log first */
-    int stop_fd; /* readable = checkpoint, sync what can be synced in 10 s, return */
+    bool replay;                 /* rebuild the state from the log first */
+    int stop_fd;                 /* readable = checkpoint, sync what can be synced in 10 s, return */
     void (*on_ready)(void *ctx); /* recovered, source open: called once */
     void (*on_turn)(void *ctx);  /* called at least every few seconds: a watchdog's food */
     void *ctx;
 };
 
-/* Runs until the stop descriptor is readable, the source is at its end (`once`), or something lasting fails. STATUS_OK: everything
- * folded is checkpointed and, as far as the sink could be reached, synced. STATUS_RETRY: worth starting again later. */
+/* Runs until the stop descriptor is readable, the source is at its end (`once`), or something lasting fails. STATUS_OK:
+ * everything folded is checkpointed and, as far as the sink could be reached, synced. STATUS_RETRY: worth starting
+ * again later. */
 enum status pipeline_run(const struct pipeline_options *options, struct error *err);
 
 #endif

@@ -28,7 +28,7 @@ static void print_position(void *ctx, const char *name, uint64_t value)
 
 static const char *link_word(enum link_state state)
 {
-    static const char *const words[] = { "none", "away", "connecting", "ready", "syncing" };
+    static const char *const words[] = {"none", "away", "connecting", "ready", "syncing"};
     return words[state];
 }
 
@@ -38,16 +38,21 @@ void report_page(struct spine *s)
     report_rate(s, clock_mono_us());
     buffer_printf(&text, "seq_next=%" PRIu64 "\ndurable_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64 "\n", s->folded,
                   store_durable_seq_next(s->store), store_seq_next(s->store));
-    buffer_printf(&text, "checkpoint_seq_next=%" PRIu64 "\ncommit_time_us=%" PRId64 "\nrate=%.0f\nchanges=%" PRIu64 "\n",
-                  store_checkpoint_seq_next(s->store), flow_commit_time_us(s->flow), s->rate, flow_change_count(s->flow));
-    buffer_printf(&text, "quarantine=%" PRIu64 "\nsink=%s\nsink_seq_next=%" PRIu64 "\nsink_synced=%d\npending_rows=%" PRIu64 "\n",
-                  flow_quarantine_count(s->flow), link_word(s->link.state), s->link.sink_seq_next, link_is_synced(s),
-                  s->link.pending == NULL ? 0 : pending_rows(s->link.pending));
+    buffer_printf(
+        &text, "checkpoint_seq_next=%" PRIu64 "\ncommit_time_us=%" PRId64 "\nrate=%.0f\nchanges=%" PRIu64 "\n",
+        store_checkpoint_seq_next(s->store), flow_commit_time_us(s->flow), s->rate, flow_change_count(s->flow));
+    buffer_printf(
+        &text, "quarantine=%" PRIu64 "\nsink=%s\nsink_seq_next=%" PRIu64 "\nsink_synced=%d\npending_rows=%" PRIu64 "\n",
+        flow_quarantine_count(s->flow), link_word(s->link.state), s->link.sink_seq_next, link_is_synced(s),
+        s->link.pending == NULL ? 0 : pending_rows(s->link.pending));
     if (s->source != NULL) {
-        struct source_status status = { 0 };
+        struct source_status status = {0};
         source_status(s->source, &status);
         buffer_printf(&text, "source=%s\nsource_position=%s\nsource_lag_bytes=%" PRIu64 "\nsource_detail=%s\n",
-                      s->source_ended ? "ended" : status.snapshot ? "snapshot" : status.connected ? "connected" : "away",
+                      s->source_ended    ? "ended"
+                      : status.snapshot  ? "snapshot"
+                      : status.connected ? "connected"
+                                         : "away",
                       status.position, status.lag_bytes, status.detail);
         buffer_printf(&text, "idle=%d\n", status.connected && !status.snapshot && !s->reader_more && !s->source_more);
     }

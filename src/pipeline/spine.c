@@ -2,9 +2,9 @@
  *
  *   source --poll--> decode --> append + fdatasync --> fold --> views --> checkpoint --> sync --> acknowledge
  *
- * Invariants: a commit is folded only after it is appended, checkpointed and synced only after it is durable, and acknowledged to the
- * source only after it is durable. Folding reads commits back from the log, whoever put them there: recovery, replay and live
- * are one path. */
+ * Invariants: a commit is folded only after it is appended, checkpointed and synced only after it is durable, and
+ * acknowledged to the source only after it is durable. Folding reads commits back from the log, whoever put them there:
+ * recovery, replay and live are one path. */
 #include "pipeline/spine.h"
 
 #include "base/clock.h"
@@ -35,7 +35,7 @@ static enum status run_operators(struct spine *s, bool commit_ended, uint64_t se
 
 enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
 {
-    struct store_chunk chunk = { .last = true };
+    struct store_chunk chunk = {.last = true};
     uint64_t turn = 0;
     uint64_t bytes = 0;
     bool unrun = false;
@@ -132,13 +132,14 @@ static int wait_ms(const struct spine *s)
     return wait <= 0 ? 1 : (int)((wait + 999) / 1000);
 }
 
-/* Waits until a stage has something to do. Returns true when asked to stop (`watch_stop` false: that is known already). */
+/* Waits until a stage has something to do. Returns true when asked to stop (`watch_stop` false: that is known
+ * already). */
 static bool wait_for_events(struct spine *s, bool may_sleep, bool watch_stop)
 {
-    struct pollfd fds[4] = { { .fd = watch_stop ? s->options->stop_fd : -1, .events = POLLIN },
-                             { .fd = store_event_fd(s->store), .events = POLLIN },
-                             { .fd = s->link.syncer != NULL ? syncer_fd(s->link.syncer) : -1, .events = POLLIN },
-                             { .fd = s->source_ended ? -1 : source_fd(s->source), .events = POLLIN } };
+    struct pollfd fds[4] = {{.fd = watch_stop ? s->options->stop_fd : -1, .events = POLLIN},
+                            {.fd = store_event_fd(s->store), .events = POLLIN},
+                            {.fd = s->link.syncer != NULL ? syncer_fd(s->link.syncer) : -1, .events = POLLIN},
+                            {.fd = s->source_ended ? -1 : source_fd(s->source), .events = POLLIN}};
     if (s->options->on_turn != NULL) {
         s->options->on_turn(s->options->ctx);
     }
@@ -198,7 +199,7 @@ static enum status live(struct spine *s, struct error *err)
 
 enum status pipeline_run(const struct pipeline_options *options, struct error *err)
 {
-    struct spine s = { 0 };
+    struct spine s = {0};
     enum status st = spine_open(&s, options, err);
     if (st == STATUS_OK) {
         if (options->on_ready != NULL) {

@@ -12,10 +12,10 @@
 
 /* The way to the sink. */
 enum link_state {
-    LINK_NONE,       /* no sink configured */
-    LINK_DOWN,       /* not connected; tried again at retry_at_us */
+    LINK_NONE, /* no sink configured */
+    LINK_DOWN, /* not connected; tried again at retry_at_us */
     LINK_CONNECTING,
-    LINK_READY,      /* connected, nothing under way */
+    LINK_READY, /* connected, nothing under way */
     LINK_SYNCING
 };
 
@@ -27,8 +27,8 @@ struct link {
     int64_t backoff_us;
     int64_t sync_ended_us;
     int64_t sync_took_us;
-    uint64_t sink_seq_next; /* what the sink shows, as last heard */
-    uint64_t sync_from;     /* compare-and-swap value of the next sync; UINT64_MAX = take over */
+    uint64_t sink_seq_next;  /* what the sink shows, as last heard */
+    uint64_t sync_from;      /* compare-and-swap value of the next sync; UINT64_MAX = take over */
     struct sink_batch batch; /* the one in flight */
     struct sink_view_changes *views;
     struct arena arena; /* of the batch */
@@ -55,11 +55,11 @@ struct spine {
     bool pending_on; /* changes are gathered for the sink */
     bool source_more;
     bool source_ended;
-    bool reader_more; /* the reader has more for now */
+    bool reader_more;          /* the reader has more for now */
     int64_t checkpoint_at_us;  /* when the next is due */
     uint64_t checkpoint_begun; /* seq_next of the newest one begun */
     int64_t started_us;
-    bool progress_shown; /* of recovery or replay */
+    bool progress_shown;   /* of recovery or replay */
     uint64_t rate_changes; /* at rate_at_us */
     int64_t rate_at_us;
     double rate; /* changes a second */

@@ -1,7 +1,8 @@
-/* Opens everything, in the order in which one needs the other, and brings the state to the log's end before the source is asked.
+/* Opens everything, in the order in which one needs the other, and brings the state to the log's end before the source
+ * is asked.
  *
- * If the sink shows a seq between the checkpoint and the log's end (the usual case after a crash), folding stops right there once
- * and everything gathered so far is forgotten: from then on what gathers is exactly what the sink lacks. */
+ * If the sink shows a seq between the checkpoint and the log's end (the usual case after a crash), folding stops right
+ * there once and everything gathered so far is forgotten: from then on what gathers is exactly what the sink lacks. */
 #include "pipeline/spine.h"
 
 #include "base/clock.h"
@@ -30,7 +31,8 @@ static enum status on_view_error(void *ctx, uint32_t view_idx, const char *text,
     s->view_errors_dirty = true;
     const struct catalog_view *view = s->views[view_idx];
     if (text != NULL) {
-        message_line(MESSAGE_WARN, "flow", "view %s.%s is in error and shows no rows: %s", view->schema, view->name, text);
+        message_line(MESSAGE_WARN, "flow", "view %s.%s is in error and shows no rows: %s", view->schema, view->name,
+                     text);
     } else {
         message_line(MESSAGE_INFO, "flow", "view %s.%s has recovered", view->schema, view->name);
     }
@@ -62,7 +64,7 @@ static enum status open_state(struct spine *s, struct error *err)
     const struct pipeline_options *o = s->options;
     TRY(store_open(&s->store,
                    &(struct store_options){
-                       .path = o->store_path, .cache_bytes = o->cache_bytes, .segment_bytes = o->segment_bytes },
+                       .path = o->store_path, .cache_bytes = o->cache_bytes, .segment_bytes = o->segment_bytes},
                    err));
     uint64_t old_id = 0;
     if (o->replay) {
@@ -72,13 +74,11 @@ static enum status open_state(struct spine *s, struct error *err)
     struct identity identity;
     TRY(identity_check(s->store, o->catalog, o->name, o->schema_text, old_id, &identity, err));
     s->store_id = identity.store_id;
-    TRY(flow_open(&s->flow,
-                  &(struct flow_options){ .catalog = o->catalog,
-                                          .store = s->store,
-                                          .on_change = on_change,
-                                          .on_view_error = on_view_error,
-                                          .ctx = s },
-                  err));
+    TRY(flow_open(
+        &s->flow,
+        &(struct flow_options){
+            .catalog = o->catalog, .store = s->store, .on_change = on_change, .on_view_error = on_view_error, .ctx = s},
+        err));
     for (uint32_t v = 0; v < s->view_count; v++) {
         TRY(view_errors(s->store, o->catalog, s->views[v], first_error, &s->view_errors[v], err));
     }
@@ -90,7 +90,7 @@ static enum status open_state(struct spine *s, struct error *err)
 
 static bool asked_to_stop(const struct spine *s)
 {
-    struct pollfd fd = { .fd = s->options->stop_fd, .events = POLLIN };
+    struct pollfd fd = {.fd = s->options->stop_fd, .events = POLLIN};
     return poll(&fd, 1, 0) > 0;
 }
 
@@ -112,8 +112,8 @@ static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *e
         if (took > PROGRESS_AFTER_US) {
             double share = (double)(s->folded - first) / (double)(last - first);
             double rate = (double)flow_change_count(s->flow) / ((double)took / 1e6);
-            message_progress(what, false, "seq=%" PRIu64 " of %" PRIu64 " %.0f%% events/s=%.0f left=%.0fs", s->folded, last,
-                             share * 100, rate, share > 0 ? (double)took / 1e6 / share * (1 - share) : 0.0);
+            message_progress(what, false, "seq=%" PRIu64 " of %" PRIu64 " %.0f%% events/s=%.0f left=%.0fs", s->folded,
+                             last, share * 100, rate, share > 0 ? (double)took / 1e6 / share * (1 - share) : 0.0);
             shown = true;
         }
         if (asked_to_stop(s)) {
@@ -129,15 +129,15 @@ static void tell_done(const struct spine *s)
 {
     if (s->progress_shown || s->options->replay) {
         double seconds = (double)(clock_mono_us() - s->started_us) / 1e6;
-        message_progress(s->options->replay ? "replay" : "recover", true, "done seq=%" PRIu64 " events=%" PRIu64
-                         " seconds=%.2f events/s=%.0f", s->folded, flow_change_count(s->flow), seconds,
-                         (double)flow_change_count(s->flow) / seconds);
+        message_progress(s->options->replay ? "replay" : "recover", true,
+                         "done seq=%" PRIu64 " events=%" PRIu64 " seconds=%.2f events/s=%.0f", s->folded,
+                         flow_change_count(s->flow), seconds, (double)flow_change_count(s->flow) / seconds);
     }
 }
 
 static enum status recover(struct spine *s, struct error *err)
 {
-    struct sink_progress progress = { 0 };
+    struct sink_progress progress = {0};
     bool connected = false;
     bool rebuilt = false;
     TRY(link_wait_connected(s, SINK_WAIT_US, &progress, &connected, &rebuilt, err));
@@ -179,17 +179,17 @@ static bool known_position(void *ctx, const char *name, uint64_t *value)
 static enum status open_source(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
-    struct source_options options = { .url = o->source_url,
-                                      .catalog = o->catalog,
-                                      .output = { .ctx = s, .append = output_append, .abandon = output_abandon },
-                                      .position = known_position,
-                                      .position_ctx = s,
-                                      .table_id_next = flow_table_id_next(s->flow),
-                                      .once = o->once,
-                                      .publication = o->source_publication,
-                                      .slot = o->source_slot,
-                                      .create = o->source_create,
-                                      .snapshot_progress = true };
+    struct source_options options = {.url = o->source_url,
+                                     .catalog = o->catalog,
+                                     .output = {.ctx = s, .append = output_append, .abandon = output_abandon},
+                                     .position = known_position,
+                                     .position_ctx = s,
+                                     .table_id_next = flow_table_id_next(s->flow),
+                                     .once = o->once,
+                                     .publication = o->source_publication,
+                                     .slot = o->source_slot,
+                                     .create = o->source_create,
+                                     .snapshot_progress = true};
     enum status st = source_open(&s->source, &options, err);
     if (st == STATUS_RETRY && s->source != NULL && !o->once) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);
@@ -200,7 +200,7 @@ static enum status open_source(struct spine *s, struct error *err)
 
 enum status spine_open(struct spine *s, const struct pipeline_options *options, struct error *err)
 {
-    *s = (struct spine){ .options = options, .started_us = clock_mono_us() };
+    *s = (struct spine){.options = options, .started_us = clock_mono_us()};
     list_views(s);
     TRY(open_state(s, err));
     TRY(link_open(s, err));
@@ -224,5 +224,5 @@ void spine_close(struct spine *s)
     }
     mem_free(s->view_errors);
     mem_free(s->views);
-    *s = (struct spine){ 0 };
+    *s = (struct spine){0};
 }

@@ -48,7 +48,7 @@ static void *syncer_main(void *arg)
             pthread_cond_wait(&s->changed, &s->lock);
             continue;
         }
-        struct syncer_result result = { 0 };
+        struct syncer_result result = {0};
         enum syncer_request request = s->request;
         pthread_mutex_unlock(&s->lock);
         do_request(s, request, &result);

@@ -1,4 +1,5 @@
-/* The sink's thread: connects and syncs while the spine goes on folding. One request at a time; its result is handed back. */
+/* The sink's thread: connects and syncs while the spine goes on folding. One request at a time; its result is handed
+ * back. */
 #ifndef PIPELINE_SYNCER_H
 #define PIPELINE_SYNCER_H
 
@@ -21,8 +22,8 @@ struct syncer_result {
 enum status syncer_open_take(struct syncer **out, struct sink *sink, struct error *err);
 /* Interrupts what runs, ends the thread, closes the sink. */
 void syncer_close(struct syncer *s);
-/* Both only while syncer_is_idle. The batch must stay valid until its result; it is written only once the log is durable up
- * to batch->seq_next_to, as told by syncer_durable. */
+/* Both only while syncer_is_idle. The batch must stay valid until its result; it is written only once the log is
+ * durable up to batch->seq_next_to, as told by syncer_durable. */
 void syncer_connect(struct syncer *s);
 void syncer_sync(struct syncer *s, const struct sink_batch *batch);
 void syncer_durable(struct syncer *s, uint64_t seq_next);

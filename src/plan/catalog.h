@@ -1,4 +1,5 @@
-/* What the schema files declare: source tables and views. Made by the SQL room, read by everybody, immutable once loaded. */
+/* What the schema files declare: source tables and views. Made by the SQL room, read by everybody, immutable once
+ * loaded. */
 #ifndef PLAN_CATALOG_H
 #define PLAN_CATALOG_H
 

@@ -1,9 +1,10 @@
-/* The logical plan: what a SELECT means, typed and resolved, before anybody decides how to keep it. A graph in an arena: a view used
- * twice is one node with two parents. Every node's output is a multiset of rows of `columns`.
+/* The logical plan: what a SELECT means, typed and resolved, before anybody decides how to keep it. A graph in an
+ * arena: a view used twice is one node with two parents. Every node's output is a multiset of rows of `columns`.
  *
- * What is to come fits beside these kinds without touching them: right/full joins, semi and anti joins as further join kinds
- * (EXISTS, IN (SELECT) and correlated subqueries are decorrelated into them by the SQL room), UNION/EXCEPT/INTERSECT as DISTINCT over
- * UNION ALL and a counting node, general window functions in PLAN_RANK's place with a frame, GROUPING SETS as UNION ALL of groups. */
+ * What is to come fits beside these kinds without touching them: right/full joins, semi and anti joins as further join
+ * kinds (EXISTS, IN (SELECT) and correlated subqueries are decorrelated into them by the SQL room),
+ * UNION/EXCEPT/INTERSECT as DISTINCT over UNION ALL and a counting node, general window functions in PLAN_RANK's place
+ * with a frame, GROUPING SETS as UNION ALL of groups. */
 #ifndef PLAN_PLAN_H
 #define PLAN_PLAN_H
 
@@ -60,7 +61,8 @@ struct plan {
     uint32_t column_count;
     struct plan **inputs;
     uint32_t input_count;
-    /* A set of output columns no two rows agree on (NULLs taken as equal); has_key with key_count 0: at most one row. */
+    /* A set of output columns no two rows agree on (NULLs taken as equal); has_key with key_count 0: at most one
+     * row. */
     bool has_key;
     uint32_t *key;
     uint32_t key_count;
@@ -90,7 +92,8 @@ struct plan {
     enum plan_rank_kind *ranks;
     uint32_t rank_count;
     /* PLAN_RANK: only rows whose first rank function is <= rank_limit are wanted (a filter above says so), 0 = all.
-     * PLAN_TOP: LIMIT; has_limit false = no limit. Ties in PLAN_TOP and ROW_NUMBER are broken by the whole row's image. */
+     * PLAN_TOP: LIMIT; has_limit false = no limit. Ties in PLAN_TOP and ROW_NUMBER are broken by the whole row's image.
+     * */
     uint64_t rank_limit;
     bool has_limit;
     uint64_t limit;
@@ -99,8 +102,8 @@ struct plan {
 
 /* A fresh zeroed node of `kind` with room for its columns. */
 struct plan *plan_new(struct arena *a, enum plan_kind kind, uint32_t column_count, uint32_t input_count);
-/* Two nodes that keep the same thing (same structure over the same inputs; names do not matter) have equal text: appends it. Used to
- * share arrangements and to tell whether a store was made with this pipeline. */
+/* Two nodes that keep the same thing (same structure over the same inputs; names do not matter) have equal text:
+ * appends it. Used to share arrangements and to tell whether a store was made with this pipeline. */
 void plan_print_identity(const struct plan *p, struct buffer *out);
 /* An indented tree for people, one node a line. */
 void plan_print(const struct plan *p, struct buffer *out);

@@ -53,7 +53,8 @@ static void on_turn(void *ctx)
     (void)sd_notify(0, "WATCHDOG=1");
 }
 
-/* A store on a disk that has vanished shows as SIGBUS under a memory map: say so and end, everything acknowledged is safe. */
+/* A store on a disk that has vanished shows as SIGBUS under a memory map: say so and end, everything acknowledged is
+ * safe. */
 static void on_bus_error(int number)
 {
     (void)number;
@@ -71,9 +72,9 @@ static int open_stop_fd(void)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    struct sigaction bus = { .sa_handler = on_bus_error };
+    struct sigaction bus = {.sa_handler = on_bus_error};
     sigaction(SIGBUS, &bus, NULL);
-    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -106,33 +107,34 @@ static void print_check(const struct catalog *catalog)
         const struct catalog_view *v = catalog->views[i];
         struct buffer text = BUFFER_EMPTY;
         plan_print(v->plan, &text);
-        printf("%s %s.%s\n%.*s", v->materialized ? "materialized view" : "view (not kept)", v->schema, v->name, (int)text.len,
-               (const char *)text.data);
+        printf("%s %s.%s\n%.*s", v->materialized ? "materialized view" : "view (not kept)", v->schema, v->name,
+               (int)text.len, (const char *)text.data);
         buffer_release(&text);
     }
 }
 
-static enum status run(const struct options *o, const struct catalog *catalog, const char *schema_text, struct error *err)
+static enum status run(const struct options *o, const struct catalog *catalog, const char *schema_text,
+                       struct error *err)
 {
     const struct config *c = &o->config;
-    struct pipeline_options options = { .name = c->pipeline_name,
-                                        .catalog = catalog,
-                                        .schema_text = schema_text,
-                                        .store_path = c->store,
-                                        .cache_bytes = c->cache_bytes,
-                                        .segment_bytes = c->segment_bytes,
-                                        .checkpoint_interval_us = c->checkpoint_interval_us,
-                                        .source_url = c->source_url,
-                                        .source_publication = c->source_publication,
-                                        .source_slot = c->source_slot,
-                                        .source_create = c->source_create,
-                                        .sink_url = c->sink_url,
-                                        .sink_schema = c->sink_schema,
-                                        .once = o->once,
-                                        .replay = o->replay,
-                                        .stop_fd = open_stop_fd(),
-                                        .on_ready = on_ready,
-                                        .on_turn = on_turn };
+    struct pipeline_options options = {.name = c->pipeline_name,
+                                       .catalog = catalog,
+                                       .schema_text = schema_text,
+                                       .store_path = c->store,
+                                       .cache_bytes = c->cache_bytes,
+                                       .segment_bytes = c->segment_bytes,
+                                       .checkpoint_interval_us = c->checkpoint_interval_us,
+                                       .source_url = c->source_url,
+                                       .source_publication = c->source_publication,
+                                       .source_slot = c->source_slot,
+                                       .source_create = c->source_create,
+                                       .sink_url = c->sink_url,
+                                       .sink_schema = c->sink_schema,
+                                       .once = o->once,
+                                       .replay = o->replay,
+                                       .stop_fd = open_stop_fd(),
+                                       .on_ready = on_ready,
+                                       .on_turn = on_turn};
     if (options.stop_fd < 0) {
         return error_set(err, STATUS_IO, errno, "could not watch for signals");
     }
@@ -141,7 +143,7 @@ static enum status run(const struct options *o, const struct catalog *catalog, c
 
 static enum status load_and_run(const struct options *o, struct error *err)
 {
-    struct catalog catalog = { 0 };
+    struct catalog catalog = {0};
     struct buffer schema_text = BUFFER_EMPTY;
     enum status st;
     TRY_GOTO(done, sql_load(&catalog, o->config.schemas, (uint32_t)o->config.schema_count, err));
@@ -159,7 +161,7 @@ done:
 
 int main(int argc, char **argv)
 {
-    struct error err = { 0 };
+    struct error err = {0};
     struct options o;
     umask(077);
     if (options_read(&o, argc, argv, getenv("LOGFOLD_CONF"), &err) != STATUS_OK) {

@@ -16,28 +16,29 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-    { 'c', "config", "FILE", "configuration (else $LOGFOLD_CONF, ./logfold.conf, /etc/logfold/logfold.conf)" },
-    { 'o', "once", NULL, "fold what the source holds now, checkpoint, sync, end" },
-    { 'r', "replay-from", "SEQ", "rebuild the state from the log, from its first commit (SEQ 0), then go on" },
-    { 'k', "check", NULL, "read configuration and schema, say how each view is kept, touch nothing" },
-    { 'u', "source", "URL", "source.url" },
-    { 'd', "sink", "URL", "sink.url" },
-    { 's', "store", "DIR", "pipeline.store" },
-    { 'f', "schema", "FILE", "pipeline.schema; may be repeated, replaces the file's list" },
-    { 'S', "set", "SECTION.KEY=VALUE", "any key of the configuration" },
-    { 'v', "verbose", NULL, "also show debug lines" },
-    { 'h', "help", NULL, "this text" },
-    { 'V', "version", NULL, "the version" },
+    {'c', "config", "FILE", "configuration (else $LOGFOLD_CONF, ./logfold.conf, /etc/logfold/logfold.conf)"},
+    {'o', "once", NULL, "fold what the source holds now, checkpoint, sync, end"},
+    {'r', "replay-from", "SEQ", "rebuild the state from the log, from its first commit (SEQ 0), then go on"},
+    {'k', "check", NULL, "read configuration and schema, say how each view is kept, touch nothing"},
+    {'u', "source", "URL", "source.url"},
+    {'d', "sink", "URL", "sink.url"},
+    {'s', "store", "DIR", "pipeline.store"},
+    {'f', "schema", "FILE", "pipeline.schema; may be repeated, replaces the file's list"},
+    {'S', "set", "SECTION.KEY=VALUE", "any key of the configuration"},
+    {'v', "verbose", NULL, "also show debug lines"},
+    {'h', "help", NULL, "this text"},
+    {'V', "version", NULL, "the version"},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 void options_print_help(void)
 {
-    printf("usage: procd [options]\n"
-           "\n"
-           "Appends the changes of a database to a log, folds them into state, keeps SQL views, syncs them into a sink.\n"
-           "\n"
-           "options\n");
+    printf(
+        "usage: procd [options]\n"
+        "\n"
+        "Appends the changes of a database to a log, folds them into state, keeps SQL views, syncs them into a sink.\n"
+        "\n"
+        "options\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char left[64];
         snprintf(left, sizeof left, "-%c, --%s%s%s", rows[i].letter, rows[i].name, rows[i].argument != NULL ? " " : "",
@@ -46,10 +47,12 @@ void options_print_help(void)
     }
     struct buffer text = BUFFER_EMPTY;
     config_print_help(&text);
-    printf("\nconfiguration keys (INI sections; --set section.key=value)\n%.*s", (int)text.len, (const char *)text.data);
+    printf("\nconfiguration keys (INI sections; --set section.key=value)\n%.*s", (int)text.len,
+           (const char *)text.data);
     buffer_release(&text);
-    printf("\nsignals: SIGTERM and SIGINT checkpoint, sync what can be synced in 10 s, and end; SIGKILL loses nothing.\n"
-           "exit: 0 ok, 1 stopped by bad data or a lasting fault, 64 usage, 75 worth trying again\n");
+    printf(
+        "\nsignals: SIGTERM and SIGINT checkpoint, sync what can be synced in 10 s, and end; SIGKILL loses nothing.\n"
+        "exit: 0 ok, 1 stopped by bad data or a lasting fault, 64 usage, 75 worth trying again\n");
 }
 
 static void build_getopt(char *letters, struct option *longs)
@@ -60,12 +63,12 @@ static void build_getopt(char *letters, struct option *longs)
         if (rows[i].argument != NULL) {
             letters[at++] = ':';
         }
-        longs[i] = (struct option){ .name = rows[i].name,
-                                    .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
-                                    .val = rows[i].letter };
+        longs[i] = (struct option){.name = rows[i].name,
+                                   .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
+                                   .val = rows[i].letter};
     }
     letters[at] = '\0';
-    longs[ROW_COUNT] = (struct option){ 0 };
+    longs[ROW_COUNT] = (struct option){0};
 }
 
 static enum status set_dotted(struct config *c, const char *text, struct error *err)
@@ -82,10 +85,11 @@ static enum status set_dotted(struct config *c, const char *text, struct error *
 static enum status set_replay(struct options *o, const char *text, struct error *err)
 {
     if (strcmp(text, "0") != 0) {
-        return error_set(err, STATUS_INVALID, 0,
-                         "--replay-from %s: only 0 is possible; the state before a later commit is known to nobody but a "
-                         "replay from the first",
-                         text);
+        return error_set(
+            err, STATUS_INVALID, 0,
+            "--replay-from %s: only 0 is possible; the state before a later commit is known to nobody but a "
+            "replay from the first",
+            text);
     }
     o->replay = true;
     return STATUS_OK;
@@ -153,7 +157,7 @@ static enum status find_file(struct options *o, int argc, char **argv, const cha
 
 enum status options_read(struct options *o, int argc, char **argv, const char *env_conf, struct error *err)
 {
-    *o = (struct options){ 0 };
+    *o = (struct options){0};
     config_init(&o->config);
     const char *explicit_path = NULL;
     TRY(find_file(o, argc, argv, &explicit_path, err));
@@ -175,8 +179,9 @@ enum status options_read(struct options *o, int argc, char **argv, const char *e
     }
     config_finish(&o->config);
     if (o->config.schema_count == 0) {
-        return error_set(err, STATUS_INVALID, 0,
-                         "no schema file: name one with --schema FILE or [pipeline] schema = FILE in the configuration");
+        return error_set(
+            err, STATUS_INVALID, 0,
+            "no schema file: name one with --schema FILE or [pipeline] schema = FILE in the configuration");
     }
     return STATUS_OK;
 }

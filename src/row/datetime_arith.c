@@ -6,14 +6,14 @@
 
 #include <math.h>
 
-#define DAYS_PER_MONTH 30
+#define DAYS_PER_MONTH  30
 #define SECONDS_PER_DAY 86400
 
 struct interval interval_load(const uint8_t *sixteen)
 {
-    return (struct interval){ .us = (int64_t)load_le64(sixteen),
-                              .days = (int32_t)load_le32(sixteen + 8),
-                              .months = (int32_t)load_le32(sixteen + 12) };
+    return (struct interval){.us = (int64_t)load_le64(sixteen),
+                             .days = (int32_t)load_le32(sixteen + 8),
+                             .months = (int32_t)load_le32(sixteen + 12)};
 }
 
 void interval_store(uint8_t *sixteen, struct interval value)
@@ -124,7 +124,7 @@ enum status timestamp_subtract(int64_t x, int64_t y, struct interval *out, struc
     }
     /* PostgreSQL 15 lets the difference wrap around. */
     int64_t us = (int64_t)((uint64_t)x - (uint64_t)y);
-    *out = interval_justify_hours((struct interval){ .us = us });
+    *out = interval_justify_hours((struct interval){.us = us});
     return STATUS_OK;
 }
 
@@ -143,12 +143,12 @@ struct interval timestamp_age(int64_t x, int64_t y)
     struct civil earlier;
     datetime_split(x < y ? y : x, &later);
     datetime_split(x < y ? x : y, &earlier);
-    struct civil d = { .us = later.us - earlier.us,
-                       .second = later.second - earlier.second,
-                       .minute = later.minute - earlier.minute,
-                       .hour = later.hour - earlier.hour,
-                       .day = later.day - earlier.day,
-                       .month = later.month - earlier.month };
+    struct civil d = {.us = later.us - earlier.us,
+                      .second = later.second - earlier.second,
+                      .minute = later.minute - earlier.minute,
+                      .hour = later.hour - earlier.hour,
+                      .day = later.day - earlier.day,
+                      .month = later.month - earlier.month};
     borrow(&d.us, &d.second, (int)DATETIME_US_PER_SECOND);
     borrow(&d.second, &d.minute, 60);
     borrow(&d.minute, &d.hour, 60);
@@ -159,7 +159,7 @@ struct interval timestamp_age(int64_t x, int64_t y)
     int64_t seconds = ((int64_t)d.hour * 60 + d.minute) * 60 + d.second;
     int64_t us = seconds * DATETIME_US_PER_SECOND + d.us;
     int sign = x < y ? -1 : 1;
-    return (struct interval){ .us = us * sign, .days = d.day * sign, .months = (int32_t)(months * sign) };
+    return (struct interval){.us = us * sign, .days = d.day * sign, .months = (int32_t)(months * sign)};
 }
 
 int64_t time_add_interval(int64_t us, struct interval value)
@@ -184,7 +184,7 @@ enum status interval_negate(struct interval x, struct interval *out, struct erro
     if (x.us == INT64_MIN || x.days == INT32_MIN || x.months == INT32_MIN) {
         return out_of_range("interval", err);
     }
-    *out = (struct interval){ .us = -x.us, .days = -x.days, .months = -x.months };
+    *out = (struct interval){.us = -x.us, .days = -x.days, .months = -x.months};
     return STATUS_OK;
 }
 
@@ -198,7 +198,8 @@ static bool fits_int32(double value)
     return value >= (double)INT32_MIN && value <= (double)INT32_MAX;
 }
 
-/* An interval's fields times or by a factor; fractions of months become days of 30 to the month, fractions of days time. */
+/* An interval's fields times or by a factor; fractions of months become days of 30 to the month, fractions of days
+ * time. */
 static enum status cascade(double months, double days, double us, struct interval *out, struct error *err)
 {
     if (!fits_int32(months) || !fits_int32(days)) {
@@ -219,7 +220,7 @@ static enum status cascade(double months, double days, double us, struct interva
     if (all_days < INT32_MIN || all_days > INT32_MAX || !us_fit) {
         return out_of_range("interval", err);
     }
-    *out = (struct interval){ .us = (int64_t)all_us, .days = (int32_t)all_days, .months = whole_months };
+    *out = (struct interval){.us = (int64_t)all_us, .days = (int32_t)all_days, .months = whole_months};
     return STATUS_OK;
 }
 
@@ -248,7 +249,7 @@ struct interval interval_justify_hours(struct interval x)
         us -= DATETIME_US_PER_DAY;
         days++;
     }
-    return (struct interval){ .us = us, .days = (int32_t)days, .months = x.months };
+    return (struct interval){.us = us, .days = (int32_t)days, .months = x.months};
 }
 
 struct interval interval_justify_days(struct interval x)
@@ -262,7 +263,7 @@ struct interval interval_justify_days(struct interval x)
         days -= DAYS_PER_MONTH;
         months++;
     }
-    return (struct interval){ .us = x.us, .days = days, .months = (int32_t)months };
+    return (struct interval){.us = x.us, .days = days, .months = (int32_t)months};
 }
 
 enum status timestamp_bin(struct interval stride, int64_t us, int64_t origin, int64_t *out, struct error *err)
@@ -300,7 +301,7 @@ enum status timestamp_bin(struct interval stride, int64_t us, int64_t origin, in
 
 bool date_from_parts(int64_t year, int month, int day, int64_t *days)
 {
-    struct civil c = { .year = year < 0 ? year + 1 : year, .month = month, .day = day };
+    struct civil c = {.year = year < 0 ? year + 1 : year, .month = month, .day = day};
     if (year == 0 || year < INT32_MIN || year > INT32_MAX || month < 1 || month > 12 || day < 1 ||
         day > datetime_days_in_month(c.year, month)) {
         return false;

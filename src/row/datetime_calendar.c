@@ -1,16 +1,16 @@
-/* Calendar arithmetic by 400-year eras that begin on 1 March, so that the leap day is the last of its year. Years before
- * 1 AD count on: 0 is 1 BC. */
+/* Calendar arithmetic by 400-year eras that begin on 1 March, so that the leap day is the last of its year. Years
+ * before 1 AD count on: 0 is 1 BC. */
 #include "row/datetime_calendar.h"
 
 #include "row/datetime.h"
 
 /* Julian day of 0000-03-01. */
-#define JULIAN_ERA INT64_C(1721120)
+#define JULIAN_ERA   INT64_C(1721120)
 #define DAYS_PER_ERA INT64_C(146097)
 /* Timestamps run from Julian day 0 (4714-11-24 BC) to the end of 294276, dates to the end of day 2147483493. */
 #define TIMESTAMP_US_MIN INT64_C(-211813488000000000)
 #define TIMESTAMP_US_END INT64_C(9223371331200000000)
-#define DATE_JULIAN_END INT64_C(2147483494)
+#define DATE_JULIAN_END  INT64_C(2147483494)
 
 int64_t datetime_julian(int64_t year, int month, int day)
 {
@@ -95,7 +95,7 @@ bool datetime_join_date(const struct civil *c, int64_t *days)
 
 int datetime_days_in_month(int64_t year, int month)
 {
-    static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     return month == 2 && leap ? 29 : days[month - 1];
 }

@@ -89,7 +89,8 @@ enum decode_outcome decode_clock(char *text, struct civil *out, int64_t *hour)
 
 static bool is_time_of_day(const struct civil *c)
 {
-    bool fields = c->hour >= 0 && c->hour <= 24 && c->minute >= 0 && c->minute < 60 && c->second >= 0 && c->second <= 60;
+    bool fields =
+        c->hour >= 0 && c->hour <= 24 && c->minute >= 0 && c->minute < 60 && c->second >= 0 && c->second <= 60;
     int64_t seconds = ((int64_t)c->hour * 60 + c->minute) * 60 + c->second;
     return fields && c->us >= 0 && seconds * DATETIME_US_PER_SECOND + c->us <= DATETIME_US_PER_DAY;
 }
@@ -130,7 +131,8 @@ static int two_digits(const char *text)
     return (text[0] - '0') * 10 + (text[1] - '0');
 }
 
-/* Digits run together: a date (YYMMDD, YYYYMMDD) while none is known, else a time (hhmm, hhmmss), perhaps with a fraction. */
+/* Digits run together: a date (YYMMDD, YYYYMMDD) while none is known, else a time (hhmm, hhmmss), perhaps with a
+ * fraction. */
 static enum decode_outcome decode_run(struct decoder *d, char *text, unsigned have, unsigned *found)
 {
     size_t len = strlen(text);
@@ -453,8 +455,8 @@ static enum decode_outcome decode_labelled(struct decoder *d, char *text, unsign
         return DECODE_RANGE;
     }
     bool pointed = *at == '.';
-    if (*at != '\0' && !(pointed && (d->pending == FIELD_JULIAN || d->pending == FIELD_SECOND ||
-                                     d->pending == PENDING_TIME))) {
+    if (*at != '\0' &&
+        !(pointed && (d->pending == FIELD_JULIAN || d->pending == FIELD_SECOND || d->pending == PENDING_TIME))) {
         return DECODE_SYNTAX;
     }
     if (d->pending == PENDING_TIME) {
@@ -711,12 +713,9 @@ static enum decode_outcome decode_all(struct decoder *d)
 
 static void decoder_init(struct decoder *d, const struct tokens *tokens, bool time_only, struct decoded *out)
 {
-    *out = (struct decoded){ .special = WORD_UNKNOWN };
-    *d = (struct decoder){ .out = out,
-                           .civil = &out->civil,
-                           .tokens = tokens,
-                           .time_only = time_only,
-                           .pending = PENDING_NONE };
+    *out = (struct decoded){.special = WORD_UNKNOWN};
+    *d = (struct decoder){
+        .out = out, .civil = &out->civil, .tokens = tokens, .time_only = time_only, .pending = PENDING_NONE};
 }
 
 enum decode_outcome decode_datetime(struct tokens *tokens, struct decoded *out)

@@ -1,4 +1,5 @@
-/* extract() and date_trunc(). Fields that grow with time are infinite for infinities, fields that come round are NULL. */
+/* extract() and date_trunc(). Fields that grow with time are infinite for infinities, fields that come round are
+ * NULL. */
 #include "row/datetime.h"
 
 #include "row/datetime_calendar.h"
@@ -8,34 +9,34 @@
 
 static enum status not_supported(enum datetime_field field, const char *type_name, struct error *err)
 {
-    static const char *const names[] = { [FIELD_MICROSECONDS] = "microseconds",
-                                         [FIELD_MILLISECONDS] = "milliseconds",
-                                         [FIELD_SECOND] = "second",
-                                         [FIELD_MINUTE] = "minute",
-                                         [FIELD_HOUR] = "hour",
-                                         [FIELD_DAY] = "day",
-                                         [FIELD_WEEK] = "week",
-                                         [FIELD_MONTH] = "month",
-                                         [FIELD_QUARTER] = "quarter",
-                                         [FIELD_YEAR] = "year",
-                                         [FIELD_DECADE] = "decade",
-                                         [FIELD_CENTURY] = "century",
-                                         [FIELD_MILLENNIUM] = "millennium",
-                                         [FIELD_DOW] = "dow",
-                                         [FIELD_ISODOW] = "isodow",
-                                         [FIELD_DOY] = "doy",
-                                         [FIELD_ISOYEAR] = "isoyear",
-                                         [FIELD_EPOCH] = "epoch",
-                                         [FIELD_JULIAN] = "julian",
-                                         [FIELD_TIMEZONE] = "timezone",
-                                         [FIELD_TIMEZONE_HOUR] = "timezone_hour",
-                                         [FIELD_TIMEZONE_MINUTE] = "timezone_minute" };
+    static const char *const names[] = {[FIELD_MICROSECONDS] = "microseconds",
+                                        [FIELD_MILLISECONDS] = "milliseconds",
+                                        [FIELD_SECOND] = "second",
+                                        [FIELD_MINUTE] = "minute",
+                                        [FIELD_HOUR] = "hour",
+                                        [FIELD_DAY] = "day",
+                                        [FIELD_WEEK] = "week",
+                                        [FIELD_MONTH] = "month",
+                                        [FIELD_QUARTER] = "quarter",
+                                        [FIELD_YEAR] = "year",
+                                        [FIELD_DECADE] = "decade",
+                                        [FIELD_CENTURY] = "century",
+                                        [FIELD_MILLENNIUM] = "millennium",
+                                        [FIELD_DOW] = "dow",
+                                        [FIELD_ISODOW] = "isodow",
+                                        [FIELD_DOY] = "doy",
+                                        [FIELD_ISOYEAR] = "isoyear",
+                                        [FIELD_EPOCH] = "epoch",
+                                        [FIELD_JULIAN] = "julian",
+                                        [FIELD_TIMEZONE] = "timezone",
+                                        [FIELD_TIMEZONE_HOUR] = "timezone_hour",
+                                        [FIELD_TIMEZONE_MINUTE] = "timezone_minute"};
     return error_set(err, STATUS_INVALID, 0, "unit \"%s\" not supported for type %s", names[field], type_name);
 }
 
 static struct datetime_part whole(int64_t value)
 {
-    return (struct datetime_part){ .coefficient = value };
+    return (struct datetime_part){.coefficient = value};
 }
 
 /* Years as people count them: there is no year 0. */
@@ -122,10 +123,10 @@ static bool time_part(enum datetime_field field, int64_t us, struct datetime_par
         *out = whole(us_of_minute);
         return true;
     case FIELD_MILLISECONDS:
-        *out = (struct datetime_part){ .coefficient = us_of_minute, .scale = 3 };
+        *out = (struct datetime_part){.coefficient = us_of_minute, .scale = 3};
         return true;
     case FIELD_SECOND:
-        *out = (struct datetime_part){ .coefficient = us_of_minute, .scale = 6 };
+        *out = (struct datetime_part){.coefficient = us_of_minute, .scale = 6};
         return true;
     case FIELD_MINUTE:
         *out = whole(us / DATETIME_US_PER_MINUTE % 60);
@@ -147,14 +148,14 @@ static bool is_growing(enum datetime_field field)
 static struct datetime_part part_of_infinity(enum datetime_field field, bool positive)
 {
     if (is_growing(field)) {
-        return (struct datetime_part){ .infinite = positive ? 1 : -1 };
+        return (struct datetime_part){.infinite = positive ? 1 : -1};
     }
-    return (struct datetime_part){ .null = true };
+    return (struct datetime_part){.null = true};
 }
 
 enum status date_extract(enum datetime_field field, int64_t days, struct datetime_part *out, struct error *err)
 {
-    struct civil c = { .year = 2000, .month = 1, .day = 1 };
+    struct civil c = {.year = 2000, .month = 1, .day = 1};
     bool infinite = datetime_is_infinite_date(days);
     if (!infinite) {
         datetime_civil_date(days + DATETIME_JULIAN_2000, &c);
@@ -173,7 +174,7 @@ enum status date_extract(enum datetime_field field, int64_t days, struct datetim
 enum status time_extract(enum datetime_field field, int64_t us, struct datetime_part *out, struct error *err)
 {
     if (field == FIELD_EPOCH) {
-        *out = (struct datetime_part){ .coefficient = us, .scale = 6 };
+        *out = (struct datetime_part){.coefficient = us, .scale = 6};
         return STATUS_OK;
     }
     return time_part(field, us, out) ? STATUS_OK : not_supported(field, "time without time zone", err);
@@ -195,7 +196,7 @@ static struct datetime_part julian_with_time(int64_t julian, int64_t us_of_day)
         power *= 10;
     }
     int128 fraction = ((int128)us_of_day * power + DATETIME_US_PER_DAY / 2) / DATETIME_US_PER_DAY;
-    return (struct datetime_part){ .coefficient = julian * power + fraction, .scale = scale };
+    return (struct datetime_part){.coefficient = julian * power + fraction, .scale = scale};
 }
 
 static bool is_zone_field(enum datetime_field field)
@@ -214,7 +215,7 @@ enum status timestamp_extract(enum datetime_field field, int64_t us, bool with_z
     datetime_split(us, &c);
     int64_t us_of_day = timestamp_to_time(us);
     if (field == FIELD_EPOCH) {
-        *out = (struct datetime_part){ .coefficient = (int128)us + DATETIME_EPOCH_US, .scale = 6 };
+        *out = (struct datetime_part){.coefficient = (int128)us + DATETIME_EPOCH_US, .scale = 6};
     } else if (field == FIELD_JULIAN) {
         *out = julian_with_time(datetime_julian(c.year, c.month, c.day), us_of_day);
     } else if (is_zone_field(field) && with_zone) {
@@ -361,8 +362,8 @@ enum status timestamp_truncate(enum datetime_field field, int64_t us, int64_t *o
 
 enum status interval_truncate(enum datetime_field field, struct interval value, struct interval *out, struct error *err)
 {
-    static const int32_t kept_months[] = { [FIELD_MONTH] = 1,     [FIELD_QUARTER] = 3,    [FIELD_YEAR] = 12,
-                                           [FIELD_DECADE] = 120, [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000 };
+    static const int32_t kept_months[] = {[FIELD_MONTH] = 1,    [FIELD_QUARTER] = 3,    [FIELD_YEAR] = 12,
+                                          [FIELD_DECADE] = 120, [FIELD_CENTURY] = 1200, [FIELD_MILLENNIUM] = 12000};
     int64_t unit = unit_us(field);
     if (unit > 0) {
         value.us -= value.us % unit;

@@ -71,8 +71,7 @@ static bool add_time(struct span *s, struct number n, int64_t unit_us)
 static enum decode_outcome add_unit(struct span *s, int unit, struct number n)
 {
     static const int32_t years[] = {
-        [FIELD_YEAR] = 1, [FIELD_DECADE] = 10, [FIELD_CENTURY] = 100, [FIELD_MILLENNIUM] = 1000
-    };
+        [FIELD_YEAR] = 1, [FIELD_DECADE] = 10, [FIELD_CENTURY] = 100, [FIELD_MILLENNIUM] = 1000};
     bool fits = false;
     switch (unit) {
     case FIELD_MICROSECONDS:
@@ -257,14 +256,14 @@ static enum decode_outcome negate(struct span *s)
     if (s->us == INT64_MIN || s->days == INT32_MIN || s->months == INT32_MIN || s->years == INT32_MIN) {
         return DECODE_RANGE;
     }
-    *s = (struct span){ .us = -s->us, .days = -s->days, .months = -s->months, .years = -s->years };
+    *s = (struct span){.us = -s->us, .days = -s->days, .months = -s->months, .years = -s->years};
     return DECODE_OK;
 }
 
 static enum decode_outcome read_words(struct bytes text, struct span *out)
 {
     struct tokens tokens;
-    struct reader r = { .span = out, .unit = UNIT_NONE };
+    struct reader r = {.span = out, .unit = UNIT_NONE};
     if (!token_split(text, TOKEN_INTERVAL_BYTES_MAX, &tokens)) {
         return DECODE_SYNTAX;
     }
@@ -346,11 +345,11 @@ static bool iso_part_ends(struct iso_reader *r)
 /* yyyymmdd or hhmmss, whose number has been read. */
 static enum decode_outcome iso_run(struct iso_reader *r)
 {
-    static const int units[2][3] = { { FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND }, { FIELD_YEAR, FIELD_MONTH, FIELD_DAY } };
+    static const int units[2][3] = {{FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND}, {FIELD_YEAR, FIELD_MONTH, FIELD_DAY}};
     struct number n = r->number;
-    const int64_t parts[3] = { n.whole / 10000, n.whole / 100 % 100, n.whole % 100 };
+    const int64_t parts[3] = {n.whole / 10000, n.whole / 100 % 100, n.whole % 100};
     for (int i = 0; i < 3; i++) {
-        struct number part = { .whole = parts[i], .fraction = i == 2 ? n.fraction : 0.0 };
+        struct number part = {.whole = parts[i], .fraction = i == 2 ? n.fraction : 0.0};
         if (!r->date_part && i == 2) {
             /* The fraction of hhmmss counts as microseconds. */
             part.fraction = 0.0;
@@ -371,7 +370,7 @@ static enum decode_outcome iso_run(struct iso_reader *r)
 static enum decode_outcome iso_marked(struct iso_reader *r)
 {
     const char mark = r->date_part ? '-' : ':';
-    static const int units[2][3] = { { FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND }, { FIELD_YEAR, FIELD_MONTH, FIELD_DAY } };
+    static const int units[2][3] = {{FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND}, {FIELD_YEAR, FIELD_MONTH, FIELD_DAY}};
     const int *unit = units[r->date_part ? 1 : 0];
     if (r->any) {
         return DECODE_SYNTAX;
@@ -446,8 +445,8 @@ static enum decode_outcome read_iso(struct bytes text, struct span *out)
     }
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
-    *out = (struct span){ 0 };
-    struct iso_reader r = { .at = copy + 1, .span = out, .date_part = true };
+    *out = (struct span){0};
+    struct iso_reader r = {.at = copy + 1, .span = out, .date_part = true};
     while (*r.at != '\0' && !r.done) {
         enum decode_outcome outcome = iso_step(&r);
         if (outcome != DECODE_OK) {
@@ -459,7 +458,7 @@ static enum decode_outcome read_iso(struct bytes text, struct span *out)
 
 enum status interval_parse(struct bytes text, int precision, struct interval *out, struct error *err)
 {
-    struct span span = { 0 };
+    struct span span = {0};
     int len = (int)(text.len < 512 ? text.len : 512);
     const char *data = len > 0 ? (const char *)text.data : "";
     enum decode_outcome outcome = read_words(text, &span);
@@ -476,7 +475,7 @@ enum status interval_parse(struct bytes text, int precision, struct interval *ou
     if (months > INT32_MAX || months < INT32_MIN) {
         return error_set(err, STATUS_INVALID, 0, "interval out of range");
     }
-    *out = (struct interval){ .us = datetime_round(span.us, precision), .days = span.days, .months = (int32_t)months };
+    *out = (struct interval){.us = datetime_round(span.us, precision), .days = span.days, .months = (int32_t)months};
     return STATUS_OK;
 }
 

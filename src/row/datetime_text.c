@@ -8,7 +8,7 @@
 
 enum { PRECISION_MAX = 6 };
 
-static const int64_t precision_units[] = { 1000000, 100000, 10000, 1000, 100, 10, 1 };
+static const int64_t precision_units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
 
 /* Half away from zero, as adding half a unit to the magnitude does. */
 int64_t datetime_round(int64_t us, int precision)
@@ -73,7 +73,8 @@ static bool plain_date(struct bytes text, struct civil *c)
         return false;
     }
     c->year = year;
-    return year > 0 && c->month >= 1 && c->month <= 12 && c->day >= 1 && c->day <= datetime_days_in_month(year, c->month);
+    return year > 0 && c->month >= 1 && c->month <= 12 && c->day >= 1 &&
+           c->day <= datetime_days_in_month(year, c->month);
 }
 
 /* "HH:MM:SS" and up to six digits of fraction at the head of `text`; returns how long it is, 0 where it is not so. */
@@ -116,7 +117,7 @@ static bool plain_timestamp(struct bytes text, struct civil *c)
 
 enum status date_parse(struct bytes text, int64_t *out, struct error *err)
 {
-    struct decoded decoded = { .special = WORD_UNKNOWN };
+    struct decoded decoded = {.special = WORD_UNKNOWN};
     if (text.len == 10 && plain_date(text, &decoded.civil) && datetime_join_date(&decoded.civil, out)) {
         return STATUS_OK;
     }
@@ -138,7 +139,7 @@ enum status date_parse(struct bytes text, int64_t *out, struct error *err)
 
 enum status time_parse(struct bytes text, int precision, int64_t *out, struct error *err)
 {
-    struct decoded decoded = { .special = WORD_UNKNOWN };
+    struct decoded decoded = {.special = WORD_UNKNOWN};
     struct civil *c = &decoded.civil;
     if (plain_time(text, c) != text.len || text.len == 0) {
         struct tokens tokens;
@@ -173,7 +174,7 @@ static enum status timestamp_from_decoded(const struct decoded *decoded, bool wi
 
 enum status timestamp_parse(struct bytes text, bool with_zone, int precision, int64_t *out, struct error *err)
 {
-    struct decoded decoded = { .special = WORD_UNKNOWN };
+    struct decoded decoded = {.special = WORD_UNKNOWN};
     if (!plain_timestamp(text, &decoded.civil)) {
         struct tokens tokens;
         bool split = token_split(text, TOKEN_DATETIME_BYTES_MAX, &tokens);
@@ -262,10 +263,10 @@ void date_print(int64_t days, struct buffer *out)
 
 void time_print(int64_t us, struct buffer *out)
 {
-    struct civil c = { .hour = (int)(us / DATETIME_US_PER_HOUR),
-                       .minute = (int)(us / DATETIME_US_PER_MINUTE % 60),
-                       .second = (int)(us / DATETIME_US_PER_SECOND % 60),
-                       .us = (int)(us % DATETIME_US_PER_SECOND) };
+    struct civil c = {.hour = (int)(us / DATETIME_US_PER_HOUR),
+                      .minute = (int)(us / DATETIME_US_PER_MINUTE % 60),
+                      .second = (int)(us / DATETIME_US_PER_SECOND % 60),
+                      .us = (int)(us % DATETIME_US_PER_SECOND)};
     uint8_t text[32];
     uint8_t *end = put_time(text, &c);
     buffer_append(out, text, (size_t)(end - text));

@@ -12,12 +12,12 @@
 enum { TOKENS_MAX = 25, TOKEN_DATETIME_BYTES_MAX = 153, TOKEN_INTERVAL_BYTES_MAX = 256 };
 
 enum token_kind {
-    TOKEN_NUMBER,  /* digits, perhaps with a point */
-    TOKEN_TEXT,    /* letters */
-    TOKEN_DATE,    /* digits or letters joined by '-', '/' or '.'; also a zone's name */
-    TOKEN_TIME,    /* digits and colons */
-    TOKEN_SIGNED,  /* a sign and digits: a zone's offset, or a signed number of an interval */
-    TOKEN_SPECIAL  /* a sign and letters: -infinity */
+    TOKEN_NUMBER, /* digits, perhaps with a point */
+    TOKEN_TEXT,   /* letters */
+    TOKEN_DATE,   /* digits or letters joined by '-', '/' or '.'; also a zone's name */
+    TOKEN_TIME,   /* digits and colons */
+    TOKEN_SIGNED, /* a sign and digits: a zone's offset, or a signed number of an interval */
+    TOKEN_SPECIAL /* a sign and letters: -infinity */
 };
 struct token {
     enum token_kind kind;
@@ -35,7 +35,7 @@ bool token_split(struct bytes text, size_t bytes_max, struct tokens *out);
 enum word_kind {
     WORD_UNKNOWN,
     WORD_IGNORED,
-    WORD_MONTH,    /* value 1..12 */
+    WORD_MONTH, /* value 1..12 */
     WORD_WEEKDAY,
     WORD_ERA,      /* value 1 = BC */
     WORD_MERIDIAN, /* value 1 = PM */
@@ -44,12 +44,12 @@ enum word_kind {
     WORD_UTC,      /* a name of the zone UTC */
     WORD_DST,
     WORD_AGO,
-    WORD_FIELD,    /* names a field of extract() only; value is an enum datetime_field */
+    WORD_FIELD, /* names a field of extract() only; value is an enum datetime_field */
     WORD_EPOCH,
     WORD_INFINITY,
     WORD_MINUS_INFINITY,
-    WORD_CLOCK,    /* now, today, ... */
-    WORD_ALLBALLS  /* 00:00:00 UTC */
+    WORD_CLOCK,   /* now, today, ... */
+    WORD_ALLBALLS /* 00:00:00 UTC */
 };
 struct word {
     enum word_kind kind;

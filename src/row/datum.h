@@ -36,20 +36,20 @@ struct datum {
 };
 _Static_assert(sizeof(struct datum) == 16, "rows are arrays of these");
 
-#define DATUM_NULL ((struct datum){ .null = 1 })
-#define DATUM_MISSING ((struct datum){ .null = 1, .missing = 1 })
+#define DATUM_NULL    ((struct datum){.null = 1})
+#define DATUM_MISSING ((struct datum){.null = 1, .missing = 1})
 
 static inline struct datum datum_int(int64_t value)
 {
-    return (struct datum){ .v.i = value };
+    return (struct datum){.v.i = value};
 }
 static inline struct datum datum_float(double value)
 {
-    return (struct datum){ .v.d = value };
+    return (struct datum){.v.d = value};
 }
 static inline struct datum datum_bytes(struct bytes value)
 {
-    return (struct datum){ .v.p = value.data, .len = (uint32_t)value.len };
+    return (struct datum){.v.p = value.data, .len = (uint32_t)value.len};
 }
 static inline struct bytes datum_as_bytes(const struct datum *d)
 {
@@ -60,15 +60,16 @@ bool datum_is_pointer(enum type_kind kind, const struct datum *d);
 /* Copies what it points to into `a`. */
 struct datum datum_copy(struct arena *a, enum type_kind kind, struct datum d);
 
-/* PostgreSQL's btree order: NaN above all numbers, -0 = 0, bpchar without trailing blanks, interval by its span, text by
- * bytes. Neither may be NULL; only comparable kinds (asserted). <0, 0, >0. @thread any */
+/* PostgreSQL's btree order: NaN above all numbers, -0 = 0, bpchar without trailing blanks, interval by its span, text
+ * by bytes. Neither may be NULL; only comparable kinds (asserted). <0, 0, >0. @thread any */
 int datum_compare(enum type_kind kind, const struct datum *a, const struct datum *b);
 /* Same value and same image (1.0 is not 1.00); NULLs are equal. Any kind. */
 bool datum_identical(enum type_kind kind, const struct datum *a, const struct datum *b);
 
 /* What PostgreSQL's input function makes of `text`, typmod applied as in a cast by assignment from text (length checks,
- * rounding to scale or precision). STATUS_INVALID with PostgreSQL's words ("invalid input syntax for type integer: \"x\"",
- * "value \"..\" is out of range for type smallint"). Allocates from `a`; text kinds borrow `text` unchanged where they can. */
+ * rounding to scale or precision). STATUS_INVALID with PostgreSQL's words ("invalid input syntax for type integer:
+ * \"x\"", "value \"..\" is out of range for type smallint"). Allocates from `a`; text kinds borrow `text` unchanged
+ * where they can. */
 enum status datum_parse(const struct type *type, struct bytes text, struct arena *a, struct datum *out,
                         struct error *err);
 /* Appends what PostgreSQL's output function prints, with DateStyle ISO, IntervalStyle postgres, TimeZone UTC,

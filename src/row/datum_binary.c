@@ -35,7 +35,8 @@ static const int64_t timestamp_end = INT64_C(9223371331200000000);
 static enum status bad_length(const struct type *type, size_t len, struct error *err)
 {
     char name[TYPE_NAME_BYTES];
-    return error_set(err, STATUS_INVALID, 0, "incorrect binary data format: %zu bytes for type %s", len, type_text(type, name));
+    return error_set(err, STATUS_INVALID, 0, "incorrect binary data format: %zu bytes for type %s", len,
+                     type_text(type, name));
 }
 
 /* ---- numeric ---- */
@@ -137,7 +138,8 @@ static void send_finite(const struct datum *d, struct buffer *out)
         digits.len--;
     }
     size_t count = digits.len == 0 ? 0 : (skip + digits.len + GROUP_DIGITS - 1) / GROUP_DIGITS;
-    append_head(out, count, digits.len == 0 ? 0 : weight, decimal_sign(d) < 0 ? SIGN_NEGATIVE : SIGN_POSITIVE, decimal_scale(d));
+    append_head(out, count, digits.len == 0 ? 0 : weight, decimal_sign(d) < 0 ? SIGN_NEGATIVE : SIGN_POSITIVE,
+                decimal_scale(d));
     for (size_t i = 0; i < count; i++) {
         unsigned group = 0;
         for (size_t k = i * GROUP_DIGITS; k < (i + 1) * GROUP_DIGITS; k++) {
@@ -173,8 +175,9 @@ static void send_numeric(const struct datum *d, struct buffer *out)
 static size_t fixed_bytes(enum type_kind kind)
 {
     static const uint8_t sizes[TYPE_KIND_COUNT] = {
-        [TYPE_BOOL] = 1, [TYPE_INT2] = 2, [TYPE_INT4] = 4,      [TYPE_INT8] = 8,        [TYPE_FLOAT4] = 4,    [TYPE_FLOAT8] = 8,
-        [TYPE_DATE] = 4, [TYPE_TIME] = 8, [TYPE_TIMESTAMP] = 8, [TYPE_TIMESTAMPTZ] = 8, [TYPE_INTERVAL] = 16, [TYPE_UUID] = 16,
+        [TYPE_BOOL] = 1,      [TYPE_INT2] = 2,        [TYPE_INT4] = 4,      [TYPE_INT8] = 8,
+        [TYPE_FLOAT4] = 4,    [TYPE_FLOAT8] = 8,      [TYPE_DATE] = 4,      [TYPE_TIME] = 8,
+        [TYPE_TIMESTAMP] = 8, [TYPE_TIMESTAMPTZ] = 8, [TYPE_INTERVAL] = 16, [TYPE_UUID] = 16,
     };
     return sizes[kind];
 }
@@ -216,9 +219,8 @@ static double receive_float(const uint8_t *p, bool narrow)
 
 static void receive_interval(const uint8_t *p, struct arena *a, struct datum *out)
 {
-    struct interval value = { .us = (int64_t)load_be64(p),
-                              .days = (int32_t)load_be32(p + 8),
-                              .months = (int32_t)load_be32(p + 12) };
+    struct interval value = {
+        .us = (int64_t)load_be64(p), .days = (int32_t)load_be32(p + 8), .months = (int32_t)load_be32(p + 12)};
     uint8_t *stored = arena_alloc(a, INTERVAL_BYTES);
     interval_store(stored, value);
     *out = datum_bytes(bytes_of(stored, INTERVAL_BYTES));
@@ -230,7 +232,8 @@ static enum status receive_document(const struct type *type, struct bytes data, 
     struct bytes text = data;
     if (type->kind == TYPE_JSONB) {
         if (data.len < 1 || data.data[0] != JSONB_VERSION) {
-            return error_set(err, STATUS_INVALID, 0, "unsupported jsonb version number %d", data.len < 1 ? 0 : data.data[0]);
+            return error_set(err, STATUS_INVALID, 0, "unsupported jsonb version number %d",
+                             data.len < 1 ? 0 : data.data[0]);
         }
         TRY(json_canonical(bytes_of(data.data + 1, data.len - 1), a, &text, err));
     } else {
@@ -240,14 +243,15 @@ static enum status receive_document(const struct type *type, struct bytes data, 
     return STATUS_OK;
 }
 
-enum status datum_receive(const struct type *type, struct bytes data, struct arena *a, struct datum *out, struct error *err)
+enum status datum_receive(const struct type *type, struct bytes data, struct arena *a, struct datum *out,
+                          struct error *err)
 {
     const uint8_t *p = data.data;
     size_t wanted = fixed_bytes(type->kind);
     if (wanted != 0 && data.len != wanted) {
         return bad_length(type, data.len, err);
     }
-    *out = (struct datum){ 0 };
+    *out = (struct datum){0};
     switch (type->kind) {
     case TYPE_BOOL:
         out->v.i = p[0] != 0;
@@ -271,8 +275,9 @@ enum status datum_receive(const struct type *type, struct bytes data, struct are
         return receive_date((int32_t)load_be32(p), out, err);
     case TYPE_TIME:
         out->v.i = (int64_t)load_be64(p);
-        return out->v.i >= 0 && out->v.i <= DATETIME_US_PER_DAY ? STATUS_OK
-                                                                : error_set(err, STATUS_INVALID, 0, "time out of range");
+        return out->v.i >= 0 && out->v.i <= DATETIME_US_PER_DAY
+                   ? STATUS_OK
+                   : error_set(err, STATUS_INVALID, 0, "time out of range");
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
         return receive_timestamp((int64_t)load_be64(p), out, err);
@@ -293,7 +298,8 @@ enum status datum_receive(const struct type *type, struct bytes data, struct are
     case TYPE_OTHER:
         break;
     }
-    return error_set(err, STATUS_UNSUPPORTED, 0, "could not read binary data of type %s: its format is not known", type->name);
+    return error_set(err, STATUS_UNSUPPORTED, 0, "could not read binary data of type %s: its format is not known",
+                     type->name);
 }
 
 /* ---- sending ---- */
@@ -378,5 +384,6 @@ enum status datum_send(const struct type *type, const struct datum *d, struct bu
     case TYPE_OTHER:
         break;
     }
-    return error_set(err, STATUS_UNSUPPORTED, 0, "could not write binary data of type %s: its format is not known", type->name);
+    return error_set(err, STATUS_UNSUPPORTED, 0, "could not write binary data of type %s: its format is not known",
+                     type->name);
 }

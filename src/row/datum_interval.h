@@ -1,4 +1,5 @@
-/* PostgreSQL's interval typmod: which fields are kept (bits 16..30) and the digits of the second (bits 0..15). Private to the room. */
+/* PostgreSQL's interval typmod: which fields are kept (bits 16..30) and the digits of the second (bits 0..15). Private
+ * to the room. */
 #ifndef ROW_DATUM_INTERVAL_H
 #define ROW_DATUM_INTERVAL_H
 

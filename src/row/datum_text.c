@@ -46,8 +46,8 @@ static enum status parse_bool(struct bytes text, int64_t *out, struct error *err
         const char *word;
         size_t bytes_min;
         int64_t value;
-    } words[] = { { "true", 1, 1 }, { "false", 1, 0 }, { "yes", 1, 1 }, { "no", 1, 0 },
-                  { "on", 2, 1 },   { "off", 2, 0 },   { "1", 1, 1 },   { "0", 1, 0 } };
+    } words[] = {{"true", 1, 1}, {"false", 1, 0}, {"yes", 1, 1}, {"no", 1, 0},
+                 {"on", 2, 1},   {"off", 2, 0},   {"1", 1, 1},   {"0", 1, 0}};
     struct bytes word = trim(text);
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (word.len >= words[i].bytes_min && word.len <= strlen(words[i].word) &&
@@ -59,7 +59,8 @@ static enum status parse_bool(struct bytes text, int64_t *out, struct error *err
     return bad_syntax("boolean", text, err);
 }
 
-static enum status parse_int(struct bytes text, int64_t min, int64_t max, const char *type, int64_t *out, struct error *err)
+static enum status parse_int(struct bytes text, int64_t min, int64_t max, const char *type, int64_t *out,
+                             struct error *err)
 {
     struct bytes word = trim(text);
     const uint8_t *p = word.data;
@@ -242,8 +243,8 @@ static const char *unit_of_range(int range)
     static const struct {
         int bit;
         const char *unit;
-    } units[] = { { INTERVAL_SECOND_BIT, "second" }, { INTERVAL_MINUTE_BIT, "minute" }, { INTERVAL_HOUR_BIT, "hour" },
-                  { INTERVAL_DAY_BIT, "day" },       { INTERVAL_MONTH_BIT, "month" },   { INTERVAL_YEAR_BIT, "year" } };
+    } units[] = {{INTERVAL_SECOND_BIT, "second"}, {INTERVAL_MINUTE_BIT, "minute"}, {INTERVAL_HOUR_BIT, "hour"},
+                 {INTERVAL_DAY_BIT, "day"},       {INTERVAL_MONTH_BIT, "month"},   {INTERVAL_YEAR_BIT, "year"}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if ((range & (1 << units[i].bit)) != 0) {
             return units[i].unit;
@@ -259,8 +260,7 @@ static enum status parse_interval(const struct type *type, struct bytes text, st
     struct bytes word = trim(text);
     struct bytes read = text;
     if (range != INTERVAL_RANGE_FULL && is_bare_number(word)) {
-        char *with_unit =
-            arena_printf(a, "%.*s %s", (int)word.len, (const char *)word.data, unit_of_range(range));
+        char *with_unit = arena_printf(a, "%.*s %s", (int)word.len, (const char *)word.data, unit_of_range(range));
         read = bytes_of(with_unit, strlen(with_unit));
     } else if (range == (1 << INTERVAL_MINUTE_BIT | 1 << INTERVAL_SECOND_BIT) && is_two_parts(word)) {
         char *with_hour = arena_printf(a, "00:%.*s", (int)word.len, (const char *)word.data);
@@ -289,10 +289,11 @@ static enum status parse_document(const struct type *type, struct bytes text, st
     return STATUS_OK;
 }
 
-enum status datum_parse(const struct type *type, struct bytes text, struct arena *a, struct datum *out, struct error *err)
+enum status datum_parse(const struct type *type, struct bytes text, struct arena *a, struct datum *out,
+                        struct error *err)
 {
     int precision = type->typmod < 0 ? -1 : type->typmod;
-    *out = (struct datum){ 0 };
+    *out = (struct datum){0};
     switch (type->kind) {
     case TYPE_BOOL:
         return parse_bool(text, &out->v.i, err);

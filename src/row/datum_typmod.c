@@ -33,7 +33,8 @@ static bool is_blank_from(struct bytes text, size_t at)
     return true;
 }
 
-static enum status fit_text(const struct type *type, bool explicit_cast, struct arena *a, struct datum *d, struct error *err)
+static enum status fit_text(const struct type *type, bool explicit_cast, struct arena *a, struct datum *d,
+                            struct error *err)
 {
     size_t max = (size_t)(type->typmod - TYPMOD_HEAD);
     if (type->kind == TYPE_VARCHAR && d->len <= max) {

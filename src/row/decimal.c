@@ -51,7 +51,7 @@ const int128 decimal_powers[WIDE_POWER_MAX + 1] = {
     TEN_19 * 10000000000000000,
     TEN_19 * 100000000000000000,
     TEN_19 * 1000000000000000000,
-    TEN_19 * TEN_19,
+    TEN_19 *TEN_19,
 };
 
 enum decimal_kind decimal_kind(const struct datum *d)
@@ -104,9 +104,9 @@ bool decimal_load(const struct datum *d, int128 *out)
 
 struct datum decimal_special(enum decimal_kind kind)
 {
-    static const uint8_t bytes[] = { DECIMAL_FINITE, DECIMAL_NAN, DECIMAL_MINUS_INFINITY, DECIMAL_INFINITY };
+    static const uint8_t bytes[] = {DECIMAL_FINITE, DECIMAL_NAN, DECIMAL_MINUS_INFINITY, DECIMAL_INFINITY};
     assert(kind != DECIMAL_FINITE);
-    return (struct datum){ .v.p = &bytes[kind], .len = 1, .big = 1 };
+    return (struct datum){.v.p = &bytes[kind], .len = 1, .big = 1};
 }
 
 struct datum decimal_from_int(int64_t value)
@@ -128,20 +128,20 @@ struct datum decimal_from_coefficient(struct arena *a, struct bytes big_endian, 
         for (size_t i = 0; i < len; i++) {
             v = (v << 8) | p[i];
         }
-        return (struct datum){ .v.i = (int64_t)v, .len = (uint32_t)scale };
+        return (struct datum){.v.i = (int64_t)v, .len = (uint32_t)scale};
     }
     uint8_t *to = arena_alloc(a, WIDE_COEFFICIENT_AT + len);
     to[WIDE_KIND_AT] = DECIMAL_FINITE;
     store_le16(to + WIDE_SCALE_AT, (uint16_t)scale);
     memcpy(to + WIDE_COEFFICIENT_AT, p, len);
-    return (struct datum){ .v.p = to, .len = (uint32_t)(WIDE_COEFFICIENT_AT + len), .big = 1 };
+    return (struct datum){.v.p = to, .len = (uint32_t)(WIDE_COEFFICIENT_AT + len), .big = 1};
 }
 
 struct datum decimal_from_int128(struct arena *a, int128 coefficient, int32_t scale)
 {
     assert(scale >= 0 && scale <= DECIMAL_SCALE_MAX);
     if (coefficient == (int64_t)coefficient) {
-        return (struct datum){ .v.i = (int64_t)coefficient, .len = (uint32_t)scale };
+        return (struct datum){.v.i = (int64_t)coefficient, .len = (uint32_t)scale};
     }
     uint8_t bytes[COEFFICIENT_INT128_BYTES];
     store_be64(bytes, (uint64_t)((uint128)coefficient >> 64));
@@ -170,7 +170,7 @@ void decimal_load_wide(const struct datum *d, mpz_t z)
 struct datum decimal_store_wide(struct arena *a, const mpz_t z, int32_t scale)
 {
     if (mpz_fits_slong_p(z)) {
-        return (struct datum){ .v.i = mpz_get_si(z), .len = (uint32_t)scale };
+        return (struct datum){.v.i = mpz_get_si(z), .len = (uint32_t)scale};
     }
     /* One byte more than the magnitude needs, so that there is room for the sign. */
     size_t magnitude_bytes = (mpz_sizeinbase(z, 2) + 7) / 8;
@@ -318,7 +318,8 @@ static int compare_finite(const struct datum *x, const struct datum *y)
 /* -infinity < finite < infinity < NaN */
 static int rank_of(enum decimal_kind kind)
 {
-    static const int ranks[] = { [DECIMAL_FINITE] = 1, [DECIMAL_NAN] = 3, [DECIMAL_MINUS_INFINITY] = 0, [DECIMAL_INFINITY] = 2 };
+    static const int ranks[] = {
+        [DECIMAL_FINITE] = 1, [DECIMAL_NAN] = 3, [DECIMAL_MINUS_INFINITY] = 0, [DECIMAL_INFINITY] = 2};
     return ranks[kind];
 }
 

@@ -1,9 +1,10 @@
-/* numeric: exact decimals with PostgreSQL's display scales. Small values are an int64 coefficient and a scale inside the
- * datum; others are packed bytes (sign, scale, coefficient) computed with in int128 while it fits and with GMP beyond.
+/* numeric: exact decimals with PostgreSQL's display scales. Small values are an int64 coefficient and a scale inside
+ * the datum; others are packed bytes (sign, scale, coefficient) computed with in int128 while it fits and with GMP
+ * beyond.
  *
- * All functions take non-NULL numerics and give their results as datums, allocated from `a` where big. Result scales, rounding
- * (half away from zero), NaN and infinities as src/backend/utils/adt/numeric.c of PostgreSQL 15. Errors carry PostgreSQL's
- * words ("division by zero", "value overflows numeric format", "numeric field overflow"). @thread any */
+ * All functions take non-NULL numerics and give their results as datums, allocated from `a` where big. Result scales,
+ * rounding (half away from zero), NaN and infinities as src/backend/utils/adt/numeric.c of PostgreSQL 15. Errors carry
+ * PostgreSQL's words ("division by zero", "value overflows numeric format", "numeric field overflow"). @thread any */
 #ifndef ROW_DECIMAL_H
 #define ROW_DECIMAL_H
 
@@ -20,8 +21,8 @@ struct datum decimal_from_int(int64_t value);
 struct datum decimal_from_int128(struct arena *a, int128 coefficient, int32_t scale);
 /* From a coefficient in two's complement, big-endian, any length >= 1. */
 struct datum decimal_from_coefficient(struct arena *a, struct bytes big_endian, int32_t scale);
-struct datum decimal_from_double(struct arena *a, double value);          /* 15 significant digits, as float8_numeric */
-struct datum decimal_from_float(struct arena *a, float value);            /* 6 significant digits, as float4_numeric */
+struct datum decimal_from_double(struct arena *a, double value); /* 15 significant digits, as float8_numeric */
+struct datum decimal_from_float(struct arena *a, float value);   /* 6 significant digits, as float4_numeric */
 enum status decimal_parse(struct bytes text, struct arena *a, struct datum *out, struct error *err);
 void decimal_print(const struct datum *d, struct buffer *out);
 
@@ -29,13 +30,19 @@ int decimal_compare(const struct datum *x, const struct datum *y);
 bool decimal_is_zero(const struct datum *d);
 int decimal_sign(const struct datum *d); /* -1, 0, 1; NaN is 1 */
 
-enum status decimal_add(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
-enum status decimal_subtract(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
-enum status decimal_multiply(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
-enum status decimal_divide(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
-enum status decimal_modulo(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
+enum status decimal_add(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                        struct error *err);
+enum status decimal_subtract(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                             struct error *err);
+enum status decimal_multiply(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                             struct error *err);
+enum status decimal_divide(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                           struct error *err);
+enum status decimal_modulo(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                           struct error *err);
 /* Integer quotient, truncated: div(x, y). */
-enum status decimal_quotient(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err);
+enum status decimal_quotient(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                             struct error *err);
 struct datum decimal_negate(struct arena *a, const struct datum *d);
 struct datum decimal_absolute(struct arena *a, const struct datum *d);
 struct datum decimal_round(struct arena *a, const struct datum *d, int32_t scale); /* scale may be negative */
@@ -50,8 +57,8 @@ double decimal_to_double(const struct datum *d);
 /* numeric(p,s) as a typmod: rounds, checks the field's width. */
 enum status decimal_apply_typmod(struct arena *a, int32_t typmod, struct datum *d, struct error *err);
 
-/* Coefficient of a finite one for exact accumulation: writes the coefficient (scale as decimal_scale) as two's complement
- * little-endian of as many bytes as needed (the order of GMP limbs), into `out`. */
+/* Coefficient of a finite one for exact accumulation: writes the coefficient (scale as decimal_scale) as two's
+ * complement little-endian of as many bytes as needed (the order of GMP limbs), into `out`. */
 void decimal_coefficient(const struct datum *d, struct buffer *out);
 
 #endif

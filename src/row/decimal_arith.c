@@ -1,5 +1,5 @@
-/* numeric + - * / %. Each operation tries int128 first; where anything overflows it starts again with GMP. NaN and infinities
- * are settled before either. */
+/* numeric + - * / %. Each operation tries int128 first; where anything overflows it starts again with GMP. NaN and
+ * infinities are settled before either. */
 #include "row/decimal.h"
 
 #include "row/decimal_wide.h"
@@ -91,7 +91,8 @@ static enum status sum(struct arena *a, const struct datum *x, const struct datu
     return st;
 }
 
-enum status decimal_add(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err)
+enum status decimal_add(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                        struct error *err)
 {
     return sum(a, x, y, 1, out, err);
 }
@@ -145,7 +146,8 @@ enum status decimal_multiply(struct arena *a, const struct datum *x, const struc
     int128 vx;
     int128 vy;
     int128 v;
-    if (scale <= DECIMAL_SCALE_MAX && decimal_load(x, &vx) && decimal_load(y, &vy) && !__builtin_mul_overflow(vx, vy, &v)) {
+    if (scale <= DECIMAL_SCALE_MAX && decimal_load(x, &vx) && decimal_load(y, &vy) &&
+        !__builtin_mul_overflow(vx, vy, &v)) {
         *out = decimal_from_int128(a, v, scale);
         return STATUS_OK;
     }
@@ -163,7 +165,7 @@ struct leading_group {
 static struct leading_group leading_group(const struct datum *d)
 {
     int128 v;
-    struct leading_group out = { 0 };
+    struct leading_group out = {0};
     if (decimal_is_zero(d)) {
         return out;
     }
@@ -242,8 +244,8 @@ static void divide_wide(mpz_t n, mpz_t d, bool round)
     }
 }
 
-static enum status divide_finite(struct arena *a, const struct datum *x, const struct datum *y, int32_t scale, bool round,
-                                 struct datum *out, struct error *err)
+static enum status divide_finite(struct arena *a, const struct datum *x, const struct datum *y, int32_t scale,
+                                 bool round, struct datum *out, struct error *err)
 {
     int64_t power = (int64_t)scale + decimal_scale(y) - decimal_scale(x);
     int128 n;
@@ -269,8 +271,8 @@ static enum status divide_finite(struct arena *a, const struct datum *x, const s
 }
 
 /* x / y where one of them is not finite. */
-static enum status divide_special(enum decimal_kind kx, enum decimal_kind ky, const struct datum *x, const struct datum *y,
-                                  struct datum *out, struct error *err)
+static enum status divide_special(enum decimal_kind kx, enum decimal_kind ky, const struct datum *x,
+                                  const struct datum *y, struct datum *out, struct error *err)
 {
     if (kx == DECIMAL_NAN || ky == DECIMAL_NAN || (is_infinite(kx) && is_infinite(ky))) {
         *out = decimal_special(DECIMAL_NAN);
@@ -284,7 +286,8 @@ static enum status divide_special(enum decimal_kind kx, enum decimal_kind ky, co
     return STATUS_OK;
 }
 
-enum status decimal_divide(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err)
+enum status decimal_divide(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                           struct error *err)
 {
     enum decimal_kind kx = decimal_kind(x);
     enum decimal_kind ky = decimal_kind(y);
@@ -311,8 +314,8 @@ enum status decimal_quotient(struct arena *a, const struct datum *x, const struc
     return divide_finite(a, x, y, 0, false, out, err);
 }
 
-static enum status modulo_special(enum decimal_kind kx, enum decimal_kind ky, const struct datum *x, const struct datum *y,
-                                  struct datum *out, struct error *err)
+static enum status modulo_special(enum decimal_kind kx, enum decimal_kind ky, const struct datum *x,
+                                  const struct datum *y, struct datum *out, struct error *err)
 {
     if (kx == DECIMAL_NAN || ky == DECIMAL_NAN) {
         *out = decimal_special(DECIMAL_NAN);
@@ -326,7 +329,8 @@ static enum status modulo_special(enum decimal_kind kx, enum decimal_kind ky, co
     return STATUS_OK;
 }
 
-enum status decimal_modulo(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out, struct error *err)
+enum status decimal_modulo(struct arena *a, const struct datum *x, const struct datum *y, struct datum *out,
+                           struct error *err)
 {
     enum decimal_kind kx = decimal_kind(x);
     enum decimal_kind ky = decimal_kind(y);

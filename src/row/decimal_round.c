@@ -97,7 +97,9 @@ static struct datum round_to(struct arena *a, const struct datum *d, int32_t sca
     if (decimal_kind(d) != DECIMAL_FINITE) {
         return *d;
     }
-    scale = scale > DECIMAL_SCALE_MAX ? DECIMAL_SCALE_MAX : scale < -DECIMAL_DIGITS_MAX - 1 ? -DECIMAL_DIGITS_MAX - 1 : scale;
+    scale = scale > DECIMAL_SCALE_MAX         ? DECIMAL_SCALE_MAX
+            : scale < -DECIMAL_DIGITS_MAX - 1 ? -DECIMAL_DIGITS_MAX - 1
+                                              : scale;
     return round_finite(a, d, scale, how);
 }
 
@@ -126,7 +128,8 @@ enum status decimal_to_int(const struct datum *d, int64_t min, int64_t max, cons
 {
     enum decimal_kind kind = decimal_kind(d);
     if (kind != DECIMAL_FINITE) {
-        return error_set(err, STATUS_INVALID, 0, "cannot convert %s to %s", kind == DECIMAL_NAN ? "NaN" : "infinity", type_name);
+        return error_set(err, STATUS_INVALID, 0, "cannot convert %s to %s", kind == DECIMAL_NAN ? "NaN" : "infinity",
+                         type_name);
     }
     struct arena a = ARENA_EMPTY;
     struct datum rounded = !d->big && d->len == 0 ? *d : round_finite(&a, d, 0, ROUND_HALF_AWAY);
@@ -164,16 +167,17 @@ enum status decimal_apply_typmod(struct arena *a, int32_t typmod, struct datum *
     int32_t scale = ((bits & TYPMOD_SCALE_BITS) ^ TYPMOD_SCALE_SIGN) - TYPMOD_SCALE_SIGN;
     if (kind != DECIMAL_FINITE) {
         return error_set(err, STATUS_INVALID, 0,
-                         "numeric field overflow: a field with precision %d, scale %d cannot hold an infinite value", precision,
-                         scale);
+                         "numeric field overflow: a field with precision %d, scale %d cannot hold an infinite value",
+                         precision, scale);
     }
     struct datum rounded = !d->big && (int32_t)d->len == scale ? *d : round_finite(a, d, scale, ROUND_HALF_AWAY);
     int32_t digits_max = precision - scale;
     if (!decimal_is_zero(&rounded) && digits_before_point(&rounded) > digits_max) {
-        return error_set(err, STATUS_INVALID, 0,
-                         "numeric field overflow: a field with precision %d, scale %d must round to an absolute value less "
-                         "than %s%d",
-                         precision, scale, digits_max != 0 ? "10^" : "", digits_max != 0 ? digits_max : 1);
+        return error_set(
+            err, STATUS_INVALID, 0,
+            "numeric field overflow: a field with precision %d, scale %d must round to an absolute value less "
+            "than %s%d",
+            precision, scale, digits_max != 0 ? "10^" : "", digits_max != 0 ? digits_max : 1);
     }
     *d = rounded;
     return STATUS_OK;

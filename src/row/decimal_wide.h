@@ -34,12 +34,12 @@ bool decimal_load(const struct datum *d, int128 *out);
 /* The coefficient of a finite one into an initialised `z`. */
 void decimal_load_wide(const struct datum *d, mpz_t z);
 struct datum decimal_store_wide(struct arena *a, const mpz_t z, int32_t scale);
-/* The same with PostgreSQL's limits: "value overflows numeric format". A scale past DECIMAL_SCALE_MAX is an overflow too. */
+/* The same with PostgreSQL's limits: "value overflows numeric format". A scale past DECIMAL_SCALE_MAX is an overflow
+ * too. */
 enum status decimal_store_checked(struct arena *a, const mpz_t z, int64_t scale, struct datum *out, struct error *err);
 enum status decimal_overflow(struct error *err);
 /* Decimal digits of |z|; 0 for 0. */
 int64_t decimal_digit_count_wide(const mpz_t z);
 void decimal_scale_up_wide(mpz_t z, int64_t power); /* z *= 10^power */
-
 
 #endif

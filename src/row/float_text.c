@@ -1,6 +1,6 @@
-/* Shortest round-trip floats. PostgreSQL prints with Ryu and takes no decimal that lies exactly half way between two floats
- * (1e23 prints as 9.999999999999999e+22). Short decimals, the usual case, are found by exact arithmetic; for the others the
- * candidates of printf are tried from the fewest digits up, which finds what Ryu does. */
+/* Shortest round-trip floats. PostgreSQL prints with Ryu and takes no decimal that lies exactly half way between two
+ * floats (1e23 prints as 9.999999999999999e+22). Short decimals, the usual case, are found by exact arithmetic; for the
+ * others the candidates of printf are tried from the fewest digits up, which finds what Ryu does. */
 #include "row/float_text.h"
 
 #include "base/memory.h"
@@ -21,8 +21,9 @@ enum {
     EXACT_TEXT_BYTES = 1200 /* more digits than half an ulp of any double has */
 };
 
-static const double powers[EXACT_POWER_MAX + 1] = { 1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+static const double powers[EXACT_POWER_MAX + 1] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
 
 static bool is_blank(int c)
 {
@@ -78,17 +79,20 @@ static enum status parse_text(const char *text, size_t len, bool narrow, double 
     int cause = errno;
     int shown = len < TEXT_SHOWN_BYTES_MAX ? (int)len : TEXT_SHOWN_BYTES_MAX;
     if (end == start) {
-        return error_set(err, STATUS_INVALID, 0, "invalid input syntax for type %s: \"%.*s\"", name_of(narrow), shown, text);
+        return error_set(err, STATUS_INVALID, 0, "invalid input syntax for type %s: \"%.*s\"", name_of(narrow), shown,
+                         text);
     }
     if (cause == ERANGE && (value == 0 || isinf(value))) {
         int number = end - start < shown ? (int)(end - start) : shown;
-        return error_set(err, STATUS_INVALID, 0, "\"%.*s\" is out of range for type %s", number, start, name_of(narrow));
+        return error_set(err, STATUS_INVALID, 0, "\"%.*s\" is out of range for type %s", number, start,
+                         name_of(narrow));
     }
     while (is_blank(*end)) {
         end++;
     }
     if (end != text + len) {
-        return error_set(err, STATUS_INVALID, 0, "invalid input syntax for type %s: \"%.*s\"", name_of(narrow), shown, text);
+        return error_set(err, STATUS_INVALID, 0, "invalid input syntax for type %s: \"%.*s\"", name_of(narrow), shown,
+                         text);
     }
     *out = isnan(value) ? (double)NAN : value;
     return STATUS_OK;
@@ -196,7 +200,8 @@ static bool reads_back(const struct shortest *s, double value, bool narrow)
     double below = narrow ? (double)nextafterf((float)value, 0.0f) : nextafter(value, 0.0);
     double above = narrow ? (double)nextafterf((float)value, HUGE_VALF) : nextafter(value, HUGE_VAL);
     long double decimal = strtold(text, NULL);
-    long double middles[2] = { ((long double)below + (long double)value) / 2, ((long double)value + (long double)above) / 2 };
+    long double middles[2] = {((long double)below + (long double)value) / 2,
+                              ((long double)value + (long double)above) / 2};
     for (int i = 0; i < 2; i++) {
         if (decimal == middles[i] && is_exactly(s->digits, s->count, middles[i])) {
             return false;
@@ -233,7 +238,8 @@ static void step(struct shortest *s, int by)
     }
 }
 
-/* Below a power of two floats lie twice as dense, so there the nearest decimal may fail where the next one reads back. */
+/* Below a power of two floats lie twice as dense, so there the nearest decimal may fail where the next one reads
+ * back. */
 static bool find_with(struct shortest *s, double value, int count, bool narrow)
 {
     take_printed(s, value, count);
@@ -261,7 +267,8 @@ static void find_shortest(double value, bool narrow, struct shortest *s)
     }
     bool subnormal = value < (narrow ? (double)FLT_MIN : DBL_MIN);
     int most = narrow ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
-    /* Any decimal of DIG digits that reads back is the nearest of its length: shorter ones are found there, with zeros. */
+    /* Any decimal of DIG digits that reads back is the nearest of its length: shorter ones are found there, with
+     * zeros. */
     for (int count = subnormal ? 1 : narrow ? FLT_DIG : DBL_DIG; count < most; count++) {
         if (find_with(s, value, count, narrow)) {
             strip_zeros(s);

@@ -1,4 +1,5 @@
-/* float4 and float8 in and out of text: float8in and float8out (extra_float_digits 1) of PostgreSQL 15. Private to the room. */
+/* float4 and float8 in and out of text: float8in and float8out (extra_float_digits 1) of PostgreSQL 15. Private to the
+ * room. */
 #ifndef ROW_FLOAT_TEXT_H
 #define ROW_FLOAT_TEXT_H
 

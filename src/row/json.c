@@ -1,5 +1,5 @@
-/* A recursive-descent reader of json, bounded in depth, with an optional writer of jsonb's canonical text. The grammar is
- * that of PostgreSQL 15's jsonapi.c. Objects are gathered as members, sorted, and written without doubles. */
+/* A recursive-descent reader of json, bounded in depth, with an optional writer of jsonb's canonical text. The grammar
+ * is that of PostgreSQL 15's jsonapi.c. Objects are gathered as members, sorted, and written without doubles. */
 #include "row/json.h"
 
 #include "row/decimal.h"
@@ -247,7 +247,7 @@ static enum status read_number(struct reader *r, struct buffer *out)
 
 static enum status read_word(struct reader *r, struct buffer *out)
 {
-    static const char *const words[] = { "true", "false", "null" };
+    static const char *const words[] = {"true", "false", "null"};
     const uint8_t *start = r->next;
     while (r->next < r->end && is_word_byte(*r->next)) {
         r->next++;
@@ -335,7 +335,7 @@ static enum status read_member(struct reader *r, struct buffer *members)
         st = read_value(r, wanted ? &value : NULL);
     }
     if (st == STATUS_OK && wanted) {
-        struct member m = { .position = members->len };
+        struct member m = {.position = members->len};
         m.key = bytes_of(key.len > 0 ? arena_dup(r->arena, key.data, key.len) : (const void *)"", key.len);
         m.value = bytes_of(arena_dup(r->arena, value.data, value.len), value.len);
         buffer_append(members, &m, sizeof m);
@@ -403,13 +403,13 @@ static enum status read_all(struct reader *r, struct buffer *out)
 
 enum status json_check(struct bytes text, struct error *err)
 {
-    struct reader r = { .next = text.data, .end = text.data + text.len, .err = err };
+    struct reader r = {.next = text.data, .end = text.data + text.len, .err = err};
     return read_all(&r, NULL);
 }
 
 enum status json_canonical(struct bytes text, struct arena *a, struct bytes *out, struct error *err)
 {
-    struct reader r = { .next = text.data, .end = text.data + text.len, .arena = a, .err = err };
+    struct reader r = {.next = text.data, .end = text.data + text.len, .arena = a, .err = err};
     struct buffer canonical = BUFFER_EMPTY;
     enum status st = read_all(&r, &canonical);
     if (st == STATUS_OK) {

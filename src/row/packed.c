@@ -367,7 +367,7 @@ enum status packed_read_array(struct packed_reader *r, uint32_t *count, struct e
 /* Integers past the one-byte forms. */
 static enum status read_long_int(struct packed_reader *r, int64_t *out, bool *above, struct error *err)
 {
-    static const uint8_t sizes[] = { 2, 3, 5, 9, 2, 3, 5, 9 };
+    static const uint8_t sizes[] = {2, 3, 5, 9, 2, 3, 5, 9};
     uint8_t tag = r->next[0];
     *above = false;
     if (tag < TAG_UINT8 || tag > TAG_INT64) {
@@ -444,14 +444,13 @@ enum status packed_read_uint(struct packed_reader *r, uint64_t *out, struct erro
 }
 
 /* A length of 1, 2 or 4 bytes after the tag, then the data. */
-static enum status read_sized(struct packed_reader *r, size_t length_bytes, size_t extra, struct bytes *out, struct error *err)
+static enum status read_sized(struct packed_reader *r, size_t length_bytes, size_t extra, struct bytes *out,
+                              struct error *err)
 {
     if (left_in(r) < 1 + length_bytes + extra) {
         return cut_off(err);
     }
-    size_t len = length_bytes == 1   ? r->next[1]
-                 : length_bytes == 2 ? load_be16(r->next + 1)
-                                     : load_be32(r->next + 1);
+    size_t len = length_bytes == 1 ? r->next[1] : length_bytes == 2 ? load_be16(r->next + 1) : load_be32(r->next + 1);
     size_t head = 1 + length_bytes + extra;
     if (left_in(r) - head < len) {
         return cut_off(err);
@@ -535,7 +534,7 @@ static enum status read_decimal_body(struct bytes body, struct arena *a, struct 
     }
     struct bytes coefficient = bytes_of(body.data + used, body.len - used);
     if (coefficient.len <= 8) {
-        *out = (struct datum){ .v.i = (int64_t)load_coefficient(coefficient), .len = (uint32_t)scale };
+        *out = (struct datum){.v.i = (int64_t)load_coefficient(coefficient), .len = (uint32_t)scale};
     } else if (coefficient.len <= 16) {
         *out = decimal_from_int128(a, load_coefficient(coefficient), (int32_t)scale);
     } else {
@@ -559,7 +558,7 @@ static enum status read_ext_datum(struct packed_reader *r, enum type_kind kind, 
         return read_decimal_body(body, a, out, err);
     }
     if (kind == TYPE_NUMERIC && type == EXT_NOT_FINITE && body.len == 1 && body.data[0] <= 2) {
-        static const char *const words[] = { "NaN", "-Infinity", "Infinity" };
+        static const char *const words[] = {"NaN", "-Infinity", "Infinity"};
         const char *word = words[body.data[0]];
         return decimal_parse(bytes_of(word, strlen(word)), a, out, err);
     }
@@ -608,7 +607,7 @@ static enum status read_bytes_datum(struct packed_reader *r, enum type_kind kind
 enum status packed_read_datum(struct packed_reader *r, enum type_kind kind, struct arena *a, struct datum *out,
                               struct error *err)
 {
-    *out = (struct datum){ 0 };
+    *out = (struct datum){0};
     if (left_in(r) < 1) {
         return cut_off(err);
     }
@@ -685,7 +684,7 @@ static enum status skip_scalar(struct packed_reader *r, uint8_t tag, struct erro
 
 enum status packed_skip(struct packed_reader *r, struct error *err)
 {
-    uint64_t left[DEPTH_MAX] = { 1 }; /* values still to skip at each depth */
+    uint64_t left[DEPTH_MAX] = {1}; /* values still to skip at each depth */
     int depth = 0;
     while (depth >= 0) {
         if (left[depth] == 0) {

@@ -19,7 +19,7 @@ struct packed_reader {
 };
 static inline struct packed_reader packed_reader_of(struct bytes data)
 {
-    return (struct packed_reader){ .next = data.data, .end = data.data + data.len };
+    return (struct packed_reader){.next = data.data, .end = data.data + data.len};
 }
 
 void packed_append_array(struct buffer *out, uint32_t count); /* the header of an array of `count` items */

@@ -2,13 +2,15 @@
  *
  *  - integers: an int128 (2^63 values of 2^63 fit);
  *  - numeric: an int128 at the greatest display scale present while it fits, else a GMP integer kept as bytes;
- *  - floats: a fixed-point number of LIMB_COUNT 32-bit digits in two's complement whose lowest bit is 2^-1074, the smallest double;
- *    an input is its 53-bit mantissa, times the weight, at its exponent. Nothing is rounded until it is read.
+ *  - floats: a fixed-point number of LIMB_COUNT 32-bit digits in two's complement whose lowest bit is 2^-1074, the
+ *    smallest double; an input is its 53-bit mantissa, times the weight, at its exponent. Nothing is rounded until it
+ *    is read.
  *  - interval: months, days and microseconds, each an int128.
  *
- * Stored form: numbers are LEB128 of the zigzag-coded int128. integer: total. interval: three. float: NaN, -infinity and infinity counts,
- * then lowest and count of the digits that are not all sign, those digits le32. numeric: the three counts, number of scales, (scale,
- * count) each, ascending, then the total at the greatest scale as sign and magnitude bytes (length first). */
+ * Stored form: numbers are LEB128 of the zigzag-coded int128. integer: total. interval: three. float: NaN, -infinity
+ * and infinity counts, then lowest and count of the digits that are not all sign, those digits le32. numeric: the three
+ * counts, number of scales, (scale, count) each, ascending, then the total at the greatest scale as sign and magnitude
+ * bytes (length first). */
 #include "row/sum.h"
 
 #include "base/int128.h"
@@ -25,7 +27,7 @@ enum {
     EXPONENT_LOWEST = 1074,
     VARINT128_BYTES_MAX = 19
 };
-_Static_assert(LIMB_COUNT * LIMB_BITS > 2098 + 63 + 63, "2^63 copies of every double must fit");
+_Static_assert(LIMB_COUNT *LIMB_BITS > 2098 + 63 + 63, "2^63 copies of every double must fit");
 
 struct scale_count {
     int32_t scale;
@@ -231,7 +233,8 @@ static void wide_store(struct sum *s, const mpz_t value)
     s->wide_negative = mpz_sgn(value) < 0;
 }
 
-/* Brings the total to another scale: up always, down only where nothing is lost (no input of the finer scale is left). */
+/* Brings the total to another scale: up always, down only where nothing is lost (no input of the finer scale is
+ * left). */
 static void rescale(struct sum *s, int32_t scale)
 {
     if (scale == s->scale) {
@@ -265,7 +268,7 @@ static void count_scale(struct sum *s, int32_t scale, int64_t weight)
         for (size_t i = 0; i < s->scale_count; i++) {
             grown[i + (i >= at)] = s->scales[i];
         }
-        grown[at] = (struct scale_count){ .scale = scale };
+        grown[at] = (struct scale_count){.scale = scale};
         s->scales = grown;
         s->scale_count += 1;
     }
@@ -566,9 +569,10 @@ static enum status float_total(const struct sum *s, struct datum *out, struct er
     return isinf(out->v.d) ? error_set(err, STATUS_INVALID, 0, "value out of range: overflow") : STATUS_OK;
 }
 
-static enum status put_interval(int128 months, int128 days, int128 us, struct arena *a, struct datum *out, struct error *err)
+static enum status put_interval(int128 months, int128 days, int128 us, struct arena *a, struct datum *out,
+                                struct error *err)
 {
-    struct interval value = { .us = (int64_t)us, .days = (int32_t)days, .months = (int32_t)months };
+    struct interval value = {.us = (int64_t)us, .days = (int32_t)days, .months = (int32_t)months};
     if (value.us != us || value.days != days || value.months != months) {
         return error_set(err, STATUS_INVALID, 0, "interval out of range");
     }
@@ -581,7 +585,7 @@ static enum status put_interval(int128 months, int128 days, int128 us, struct ar
 enum status sum_total(const struct sum *s, int64_t count, struct arena *a, struct datum *out, struct error *err)
 {
     (void)count;
-    *out = (struct datum){ 0 };
+    *out = (struct datum){0};
     if (type_is_integer(s->kind)) {
         return int_total(s, a, out, err);
     }
@@ -600,7 +604,7 @@ enum status sum_total(const struct sum *s, int64_t count, struct arena *a, struc
 
 enum status sum_average(const struct sum *s, int64_t count, struct arena *a, struct datum *out, struct error *err)
 {
-    *out = (struct datum){ 0 };
+    *out = (struct datum){0};
     struct datum divisor = decimal_from_int(count);
     if (type_is_integer(s->kind)) {
         struct datum total = decimal_from_int128(a, s->total, 0);
@@ -616,9 +620,10 @@ enum status sum_average(const struct sum *s, int64_t count, struct arena *a, str
     if (is_float(s->kind)) {
         double total = special_or(s, round_limbs(s->limbs, -EXPONENT_LOWEST));
         out->v.d = total / (double)count;
-        return isinf(total) && !has_special(s) ? error_set(err, STATUS_INVALID, 0, "value out of range: overflow") : STATUS_OK;
+        return isinf(total) && !has_special(s) ? error_set(err, STATUS_INVALID, 0, "value out of range: overflow")
+                                               : STATUS_OK;
     }
-    struct interval total = { 0 };
+    struct interval total = {0};
     TRY(put_interval(s->total, s->days, s->us, a, out, err));
     total = interval_load(out->v.p);
     TRY(interval_divide(total, (double)count, &total, err));

@@ -1,14 +1,15 @@
 /* Order-preserving bytes. A value is a tag byte and a body that ends itself:
  *
  *   01 / fe        NULL, first / last; never inverted
- *   28..30..38     integer kinds (bool, int, date, time, timestamp): 30 is zero, 30+n a positive one of n bytes big-endian, 30-n a
- *                  negative one >= -(256^n), as its n low bytes
+ *   28..30..38     integer kinds (bool, int, date, time, timestamp): 30 is zero, 30+n a positive one of n bytes
+ *                  big-endian, 30-n a negative one >= -(256^n), as its n low bytes
  *   40             float: 8 bytes, sign folded so that they sort; NaN is ff..ff. Image: 00 for -0, else 01
  *   50..55         numeric: -infinity, negative, zero, positive, infinity, NaN. Negative and positive: decimal exponent
- *                  (3 bytes, biased), pairs of digits + 1, ended by 00; inverted for a negative. Image: display scale, 2 bytes
+ *                  (3 bytes, biased), pairs of digits + 1, ended by 00; inverted for a negative. Image: display scale,
+ *                  2 bytes
  *   60             uuid: 16 bytes
- *   61             text and bytes: 00 is written 01 01, 01 is written 01 02, the end is 00. bpchar without its trailing blanks; image:
- *                  their number as an integer
+ *   61             text and bytes: 00 is written 01 01, 01 is written 01 02, the end is 00. bpchar without its trailing
+ *                  blanks; image: their number as an integer
  *   62             interval: span in microseconds, 16 bytes, sign flipped. Image: months and days as integers
  * With TUPLE_DESC tag and body are inverted. Sources of the idea: SQLite4's and FoundationDB's key encodings. */
 #include "row/tuple.h"
@@ -92,7 +93,7 @@ static struct digits digits_of_small(const struct datum *d, char room[static 24]
         *--start = (char)('0' + left % 10);
         left /= 10;
     }
-    struct digits out = { .text = start, .len = (size_t)(end - start), .negative = d->v.i < 0 };
+    struct digits out = {.text = start, .len = (size_t)(end - start), .negative = d->v.i < 0};
     out.exponent = (int64_t)out.len - (int64_t)d->len;
     while (out.len > 0 && start[out.len - 1] == '0') {
         out.len--;
@@ -104,7 +105,7 @@ static struct digits digits_of_small(const struct datum *d, char room[static 24]
 static struct digits digits_of_big(const struct datum *d, struct buffer *room)
 {
     decimal_append_digits(d, room);
-    struct digits out = { .text = (const char *)room->data, .len = room->len, .negative = decimal_sign(d) < 0 };
+    struct digits out = {.text = (const char *)room->data, .len = room->len, .negative = decimal_sign(d) < 0};
     out.exponent = (int64_t)out.len - decimal_scale(d);
     while (out.len > 0 && out.text[out.len - 1] == '0') {
         out.len--;
@@ -132,7 +133,7 @@ static void append_digits(struct buffer *out, const struct digits *d)
     }
     *to++ = 0;
     for (uint8_t *p = start + 1; d->negative && p < to; p++) {
-        *p = (uint8_t)~*p;
+        *p = (uint8_t) ~*p;
     }
     out->len += (size_t)(to - start);
 }
@@ -354,7 +355,8 @@ static bool is_in_range(enum type_kind kind, int64_t v)
     return true;
 }
 
-static enum status read_ranged_int(struct scan *s, uint8_t tag, enum type_kind kind, struct datum *out, struct error *err)
+static enum status read_ranged_int(struct scan *s, uint8_t tag, enum type_kind kind, struct datum *out,
+                                   struct error *err)
 {
     TRY(read_int(s, tag, &out->v.i, err));
     return is_in_range(kind, out->v.i) ? STATUS_OK : broken(err);
@@ -368,7 +370,7 @@ static enum status read_tagged_int(struct scan *s, int64_t *out, struct error *e
 
 static enum status read_float(struct scan *s, enum type_kind kind, bool image, struct datum *out, struct error *err)
 {
-    uint8_t body[9] = { 0 };
+    uint8_t body[9] = {0};
     if (!take(s, body, image ? 9 : 8)) {
         return broken(err);
     }
@@ -432,8 +434,8 @@ static bool are_pairs_sound(const struct pairs *p)
     return pair_at(p, 0, &first) && first >= 10 && pair_at(p, p->count - 1, &last) && last > 0;
 }
 
-static enum status make_big_numeric(const struct pairs *p, int64_t wanted, bool negative, uint16_t scale, struct arena *a,
-                                    struct datum *out, struct error *err)
+static enum status make_big_numeric(const struct pairs *p, int64_t wanted, bool negative, uint16_t scale,
+                                    struct arena *a, struct datum *out, struct error *err)
 {
     uint8_t *digits = arena_alloc(a, (size_t)wanted + 1);
     memset(digits, '0', (size_t)wanted + 1);
@@ -449,8 +451,8 @@ static enum status make_big_numeric(const struct pairs *p, int64_t wanted, bool 
 }
 
 /* The value of the pairs with `scale` digits after the point. */
-static enum status make_numeric(const struct pairs *p, bool negative, uint16_t scale, struct arena *a, struct datum *out,
-                                struct error *err)
+static enum status make_numeric(const struct pairs *p, bool negative, uint16_t scale, struct arena *a,
+                                struct datum *out, struct error *err)
 {
     unsigned last;
     int64_t wanted = p->exponent + scale; /* digits of the coefficient */
@@ -477,14 +479,14 @@ static enum status make_numeric(const struct pairs *p, bool negative, uint16_t s
     for (int64_t i = 2 * (int64_t)p->count; i < wanted; i++) {
         value *= 10;
     }
-    *out = (struct datum){ .v.i = negative ? -value : value, .len = scale };
+    *out = (struct datum){.v.i = negative ? -value : value, .len = scale};
     return STATUS_OK;
 }
 
 static enum status make_special(uint8_t tag, uint16_t scale, struct datum *out, struct error *err)
 {
     if (tag == TAG_ZERO) {
-        *out = (struct datum){ .len = scale };
+        *out = (struct datum){.len = scale};
         return scale <= DECIMAL_SCALE_MAX ? STATUS_OK : broken(err);
     }
     *out = decimal_special(tag == TAG_NAN        ? DECIMAL_NAN
@@ -493,10 +495,11 @@ static enum status make_special(uint8_t tag, uint16_t scale, struct datum *out, 
     return scale == 0 ? STATUS_OK : broken(err);
 }
 
-static enum status read_numeric(struct scan *s, uint8_t tag, bool image, struct arena *a, struct datum *out, struct error *err)
+static enum status read_numeric(struct scan *s, uint8_t tag, bool image, struct arena *a, struct datum *out,
+                                struct error *err)
 {
-    uint8_t scale[2] = { 0 };
-    struct pairs pairs = { 0 };
+    uint8_t scale[2] = {0};
+    struct pairs pairs = {0};
     bool paired = tag == TAG_NEGATIVE || tag == TAG_POSITIVE;
     if (tag < TAG_MINUS_INFINITY || tag > TAG_NAN) {
         return broken(err);
@@ -576,7 +579,7 @@ static enum status make_interval(uint128 biased, int64_t months, int64_t days, s
                                  struct error *err)
 {
     int128 span = (int128)(biased ^ (uint128)1 << 127);
-    struct interval value = { .days = (int32_t)days, .months = (int32_t)months };
+    struct interval value = {.days = (int32_t)days, .months = (int32_t)months};
     bool fits = value.days == days && value.months == months;
     int128 us;
     if (!fits || __builtin_sub_overflow(span, interval_span(value), &us) || us != (int64_t)us) {
@@ -620,9 +623,10 @@ static enum status read_uuid(struct scan *s, struct arena *a, struct datum *out,
     return STATUS_OK;
 }
 
-static enum status read_value(struct scan *s, enum type_kind kind, bool image, struct arena *a, struct datum *out, struct error *err)
+static enum status read_value(struct scan *s, enum type_kind kind, bool image, struct arena *a, struct datum *out,
+                              struct error *err)
 {
-    struct datum ignored = { 0 };
+    struct datum ignored = {0};
     uint8_t tag;
     if (!take(s, &tag, 1)) {
         return broken(err);
@@ -661,9 +665,9 @@ static enum status read_or_skip(struct bytes *in, enum type_kind kind, unsigned 
         }
         return STATUS_OK;
     }
-    struct scan s = { .next = in->data, .end = in->data + in->len, .mask = (flags & TUPLE_DESC) != 0 ? 0xff : 0 };
+    struct scan s = {.next = in->data, .end = in->data + in->len, .mask = (flags & TUPLE_DESC) != 0 ? 0xff : 0};
     if (out != NULL) {
-        *out = (struct datum){ 0 };
+        *out = (struct datum){0};
     }
     TRY(read_value(&s, kind, image, a, out, err));
     *in = bytes_of(s.next, (size_t)(s.end - s.next));

@@ -1,12 +1,13 @@
 /* Values as bytes whose memcmp order is the SQL order: keys of the state's maps.
  *
- * Every value is self-delimiting, so keys are made by putting values one after another, and a key's leading values are a
- * prefix of its bytes. Two forms:
+ * Every value is self-delimiting, so keys are made by putting values one after another, and a key's leading values are
+ * a prefix of its bytes. Two forms:
  *  - the equality form: equal values (datum_compare == 0) give equal bytes; 1.0 and 1.00 are the same key;
- *  - the image form: the equality form followed, for kinds where type_is_image_lossy, by what tells images apart; it can
- *    be decoded back to the identical value.
+ *  - the image form: the equality form followed, for kinds where type_is_image_lossy, by what tells images apart; it
+ *    can be decoded back to the identical value.
  * Integers take as many bytes as they need (one tag byte of sign and length, then the magnitude, big-endian).
- * NULL sorts above everything (PostgreSQL's NULLS LAST) or, with TUPLE_NULLS_FIRST, below; TUPLE_DESC inverts the value's bytes. */
+ * NULL sorts above everything (PostgreSQL's NULLS LAST) or, with TUPLE_NULLS_FIRST, below; TUPLE_DESC inverts the
+ * value's bytes. */
 #ifndef ROW_TUPLE_H
 #define ROW_TUPLE_H
 

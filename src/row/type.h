@@ -44,7 +44,8 @@ struct type {
 struct type type_make(enum type_kind kind);
 /* From the names and modifiers of a parse tree: `name` is PostgreSQL's internal or SQL name in lower case ("int8",
  * "bigint", "varchar", "numeric", "timestamptz", ...), `array` for any array of it. A name that PostgreSQL's core
- * does not have is still TYPE_OTHER where `allow_other`, else STATUS_UNSUPPORTED. Modifiers out of range: STATUS_INVALID. */
+ * does not have is still TYPE_OTHER where `allow_other`, else STATUS_UNSUPPORTED. Modifiers out of range:
+ * STATUS_INVALID. */
 struct type_modifiers {
     int32_t values[2];
     size_t count;

@@ -13,12 +13,21 @@ enum status connection_open(struct sink *s, struct error *err)
 {
     connection_close(s);
     /* Before dbname: defaults that the user's own string may override. After it: what the program relies on. */
-    const char *names[] = { "connect_timeout", "fallback_application_name", "tcp_user_timeout", "dbname", "client_encoding",
-                            "options", NULL };
-    const char *values[] = { "5", "logfold", "20000", s->options.url, "UTF8",
-                             "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=1 "
-                             "-c bytea_output=hex -c search_path= -c standard_conforming_strings=on",
-                             NULL };
+    const char *names[] = {"connect_timeout",
+                           "fallback_application_name",
+                           "tcp_user_timeout",
+                           "dbname",
+                           "client_encoding",
+                           "options",
+                           NULL};
+    const char *values[] = {"5",
+                            "logfold",
+                            "20000",
+                            s->options.url,
+                            "UTF8",
+                            "-c DateStyle=ISO -c IntervalStyle=postgres -c TimeZone=UTC -c extra_float_digits=1 "
+                            "-c bytea_output=hex -c search_path= -c standard_conforming_strings=on",
+                            NULL};
     s->conn = PQconnectdbParams(names, values, 1);
     if (s->conn == NULL || PQstatus(s->conn) != CONNECTION_OK) {
         return connection_error(s, "could not connect to the sink", NULL, err);
@@ -44,8 +53,9 @@ void connection_close(struct sink *s)
 /* SQLSTATEs after which connecting again may help. */
 static bool may_pass(const char *state)
 {
-    static const char *const classes[] = { "08", "57", "53", "40", "55", "25" };
-    static const char *const states[] = { "42P01", "42703", "3F000", "XX000" }; /* a table or column that is gone is made anew */
+    static const char *const classes[] = {"08", "57", "53", "40", "55", "25"};
+    static const char *const states[] = {"42P01", "42703", "3F000",
+                                         "XX000"}; /* a table or column that is gone is made anew */
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
         if (strncmp(state, classes[i], 2) == 0) {
             return true;
@@ -72,8 +82,8 @@ enum status connection_error(struct sink *s, const char *what, const PGresult *r
     return error_set(err, status, 0, "%s: %.*s", what, (int)(len > 400 ? 400 : len), text);
 }
 
-enum status connection_query(struct sink *s, const char *what, const char *sql, int param_count, const char *const *params,
-                             PGresult **out, struct error *err)
+enum status connection_query(struct sink *s, const char *what, const char *sql, int param_count,
+                             const char *const *params, PGresult **out, struct error *err)
 {
     *out = PQexecParams(s->conn, sql, param_count, NULL, params, NULL, NULL, 0);
     ExecStatusType status = PQresultStatus(*out);

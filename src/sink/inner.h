@@ -43,9 +43,10 @@ void connection_close(struct sink *s);
 /* Runs SQL that gives no rows (or ignores them). */
 enum status connection_exec(struct sink *s, const char *what, const char *sql, struct error *err);
 /* Runs one statement with text parameters; the caller clears `*out`. */
-enum status connection_query(struct sink *s, const char *what, const char *sql, int param_count, const char *const *params,
-                             PGresult **out, struct error *err);
-/* Makes an error of a failed result: STATUS_RETRY for what may pass (connection, resources, deadlock, a table that is gone). */
+enum status connection_query(struct sink *s, const char *what, const char *sql, int param_count,
+                             const char *const *params, PGresult **out, struct error *err);
+/* Makes an error of a failed result: STATUS_RETRY for what may pass (connection, resources, deadlock, a table that is
+ * gone). */
 enum status connection_error(struct sink *s, const char *what, const PGresult *result, struct error *err);
 
 /* schema.c */
@@ -54,7 +55,8 @@ enum status schema_make(struct sink *s, bool *rebuilt, struct error *err);
 
 const char *schema_quoted(struct arena *a, const char *name); /* as an identifier */
 /* Quoted names, comma separated; `columns` NULL = the first `count`. */
-const char *schema_column_list(struct arena *a, const struct catalog_view *view, const uint32_t *columns, uint32_t count);
+const char *schema_column_list(struct arena *a, const struct catalog_view *view, const uint32_t *columns,
+                               uint32_t count);
 
 /* statement.c: SQL texts. `staged` reads the rows from the view's temporary table, else from array parameters. */
 const char *statement_stage_name(struct arena *a, uint32_t view_idx);
@@ -78,6 +80,7 @@ enum status rows_split(const struct sink_view *sv, const struct sink_view_change
 /* One PostgreSQL array literal a column, then one of the counts; visible_count + 1 texts in the arena. */
 const char **rows_as_arrays(const struct sink_view *sv, const struct row_set *rows, struct arena *a);
 /* COPY text lines for the stage table: columns, count, ordinal. */
-void rows_append_copy(const struct sink_view *sv, const struct row_set *rows, size_t from, size_t to, struct buffer *out);
+void rows_append_copy(const struct sink_view *sv, const struct row_set *rows, size_t from, size_t to,
+                      struct buffer *out);
 
 #endif

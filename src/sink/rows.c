@@ -70,13 +70,13 @@ static void row_set_add(struct row_set *set, struct datum *row, int64_t count)
 
 static struct row_set row_set_make(struct arena *a, size_t count)
 {
-    return (struct row_set){ .rows = arena_alloc(a, (count + 1) * sizeof(struct datum *)),
-                             .counts = arena_alloc(a, (count + 1) * sizeof(int64_t)) };
+    return (struct row_set){.rows = arena_alloc(a, (count + 1) * sizeof(struct datum *)),
+                            .counts = arena_alloc(a, (count + 1) * sizeof(int64_t))};
 }
 
 static void drop_replaced(const struct sink_view *sv, struct view_rows *rows, struct arena *a)
 {
-    struct key_set set = { 0 };
+    struct key_set set = {0};
     size_t slots = 16;
     while (slots < rows->inserts.count * 2) {
         slots *= 2;
@@ -118,7 +118,8 @@ enum status rows_split(const struct sink_view *sv, const struct sink_view_change
     return STATUS_OK;
 }
 
-static void append_array_element(struct buffer *out, struct buffer *text, const struct type *type, const struct datum *d)
+static void append_array_element(struct buffer *out, struct buffer *text, const struct type *type,
+                                 const struct datum *d)
 {
     if (d->null) {
         buffer_append_text(out, "NULL");
@@ -181,7 +182,8 @@ static void append_copy_value(struct buffer *out, struct buffer *text, const str
     }
 }
 
-void rows_append_copy(const struct sink_view *sv, const struct row_set *rows, size_t from, size_t to, struct buffer *out)
+void rows_append_copy(const struct sink_view *sv, const struct row_set *rows, size_t from, size_t to,
+                      struct buffer *out)
 {
     struct buffer text = BUFFER_EMPTY;
     for (size_t i = from; i < to; i++) {

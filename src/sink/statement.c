@@ -1,6 +1,6 @@
 /* The statements that change a view's table. All rows of a sync come in one statement: from array parameters, or from a
- * temporary table filled by COPY where there are many. Either way the rows are called d and have the view's columns, then
- * "logfold count" and "logfold idx". */
+ * temporary table filled by COPY where there are many. Either way the rows are called d and have the view's columns,
+ * then "logfold count" and "logfold idx". */
 #include "sink/inner.h"
 
 #include <string.h>
@@ -21,10 +21,11 @@ const char *statement_stage_name(struct arena *a, uint32_t view_idx)
 
 const char *statement_make_stage(struct sink *s, uint32_t view_idx, struct arena *a)
 {
-    return arena_printf(a,
-                        "CREATE TEMPORARY TABLE logfold_stage_%u ON COMMIT DELETE ROWS AS SELECT %s, 0::bigint AS " COUNT_COLUMN
-                        ", 0::bigint AS " INDEX_COLUMN " FROM %s WITH NO DATA",
-                        view_idx, s->views[view_idx].columns, s->views[view_idx].name);
+    return arena_printf(
+        a,
+        "CREATE TEMPORARY TABLE logfold_stage_%u ON COMMIT DELETE ROWS AS SELECT %s, 0::bigint AS " COUNT_COLUMN
+        ", 0::bigint AS " INDEX_COLUMN " FROM %s WITH NO DATA",
+        view_idx, s->views[view_idx].columns, s->views[view_idx].name);
 }
 
 static const char *rows_clause(const struct sink_view *sv, uint32_t view_idx, bool staged, struct arena *a)
@@ -39,8 +40,8 @@ static const char *rows_clause(const struct sink_view *sv, uint32_t view_idx, bo
         char name[TYPE_NAME_BYTES];
         params = arena_printf(a, "%s$%u::%s[], ", params, i + 1, goes_as_text(t->kind) ? "text" : type_text(t, name));
     }
-    return arena_printf(a, "unnest(%s$%u::bigint[]) WITH ORDINALITY AS d(%s%s" COUNT_COLUMN ", " INDEX_COLUMN ")", params,
-                        view->visible_count + 1, sv->columns, sv->columns[0] == '\0' ? "" : ", ");
+    return arena_printf(a, "unnest(%s$%u::bigint[]) WITH ORDINALITY AS d(%s%s" COUNT_COLUMN ", " INDEX_COLUMN ")",
+                        params, view->visible_count + 1, sv->columns, sv->columns[0] == '\0' ? "" : ", ");
 }
 
 static const char *column_name(const struct sink_view *sv, uint32_t column, struct arena *a)
@@ -56,7 +57,8 @@ static const char *key_condition(const struct sink_view *sv, struct arena *a)
         const char *name = column_name(sv, p->key[i], a);
         all = p->columns[p->key[i]].not_null
                   ? arena_printf(a, "%s AND t.%s = d.%s", all, name, name)
-                  : arena_printf(a, "%s AND (t.%s = d.%s OR (t.%s IS NULL AND d.%s IS NULL))", all, name, name, name, name);
+                  : arena_printf(a, "%s AND (t.%s = d.%s OR (t.%s IS NULL AND d.%s IS NULL))", all, name, name, name,
+                                 name);
     }
     return all;
 }
@@ -92,11 +94,12 @@ const char *statement_delete(struct sink *s, uint32_t view_idx, bool staged, str
     if (sv->kind != TABLE_BAG) {
         return arena_printf(a, "DELETE FROM %s AS t USING %s WHERE %s", sv->name, rows, key_condition(sv, a));
     }
-    return arena_printf(a,
-                        "DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT x.row FROM (SELECT t.ctid AS row, d." COUNT_COLUMN
-                        " AS wanted, row_number() OVER (PARTITION BY d." INDEX_COLUMN ") AS nth FROM %s JOIN %s AS t ON %s) AS x"
-                        " WHERE x.nth <= x.wanted))",
-                        sv->name, rows, sv->name, image_condition(sv, a));
+    return arena_printf(
+        a,
+        "DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT x.row FROM (SELECT t.ctid AS row, d." COUNT_COLUMN
+        " AS wanted, row_number() OVER (PARTITION BY d." INDEX_COLUMN ") AS nth FROM %s JOIN %s AS t ON %s) AS x"
+        " WHERE x.nth <= x.wanted))",
+        sv->name, rows, sv->name, image_condition(sv, a));
 }
 
 static const char *conflict_clause(const struct sink_view *sv, struct arena *a)

@@ -59,10 +59,12 @@ int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The catalog out of the store's own schema text. */
 enum status ctl_load_catalog(struct ctl *c, struct error *err);
 /* Splits "schema.name" and finds a materialized view or a table; either may come back NULL. */
-void ctl_find(const struct ctl *c, const char *name, const struct catalog_view **view, const struct catalog_table **table);
+void ctl_find(const struct ctl *c, const char *name, const struct catalog_view **view,
+              const struct catalog_table **table);
 
 /* print.c */
-void print_json_text(struct buffer *out, struct bytes text); /* quoted and escaped; bytes that are not UTF-8 as \u00xx */
+void print_json_text(struct buffer *out,
+                     struct bytes text); /* quoted and escaped; bytes that are not UTF-8 as \u00xx */
 void print_json_datum(struct buffer *out, const struct type *type, const struct datum *d);
 void print_csv_datum(struct buffer *out, const struct type *type, const struct datum *d, bool only_column);
 /* Writes the buffer to stdout and empties it. */
@@ -84,6 +86,7 @@ enum status ctl_rows(struct ctl *c, const struct catalog_view *view, const struc
 
 /* digest.c */
 /* One hash over the entries of a map, in order. */
-enum status digest_map(struct store *store, const char *map_name, uint64_t *entries, uint64_t *digest, struct error *err);
+enum status digest_map(struct store *store, const char *map_name, uint64_t *entries, uint64_t *digest,
+                       struct error *err);
 
 #endif

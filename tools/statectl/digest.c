@@ -1,4 +1,5 @@
-/* digest: one hash per table and view. Equal states have equal digests, whatever batches, crashes and replays lie behind them. */
+/* digest: one hash per table and view. Equal states have equal digests, whatever batches, crashes and replays lie
+ * behind them. */
 #include "ctl.h"
 
 #include "base/checksum.h"
@@ -8,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum status digest_map(struct store *store, const char *map_name, uint64_t *entries, uint64_t *digest, struct error *err)
+enum status digest_map(struct store *store, const char *map_name, uint64_t *entries, uint64_t *digest,
+                       struct error *err)
 {
     *entries = 0;
     *digest = 0;
@@ -47,7 +49,8 @@ static enum status add(struct digesting *d, const char *kind, const char *name, 
     TRY(digest_map(d->ctl->store, map_name, &entries, &digest, err));
     d->all = checksum_xxh3_seeded(&digest, sizeof digest, d->all ^ checksum_xxh3(name, strlen(name)));
     if (d->ctl->options.json) {
-        buffer_printf(&d->out, "{\"kind\":\"%s\",\"name\":\"%s\",\"entries\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\"}\n", kind,
+        buffer_printf(&d->out,
+                      "{\"kind\":\"%s\",\"name\":\"%s\",\"entries\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\"}\n", kind,
                       name, entries, digest);
     } else {
         buffer_printf(&d->out, "%016" PRIx64 "  %s %s  entries=%" PRIu64 "\n", digest, kind, name, entries);
@@ -73,7 +76,7 @@ static enum status add_all(struct digesting *d, struct arena *a, struct error *e
 
 int verb_digest(struct ctl *c)
 {
-    struct digesting d = { .ctl = c };
+    struct digesting d = {.ctl = c};
     struct arena a = ARENA_EMPTY;
     struct error err;
     enum status st = add_all(&d, &a, &err);

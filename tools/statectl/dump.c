@@ -81,8 +81,8 @@ static int see_error(void *ctx, const char *text)
 static int dump_to(struct ctl *c, const struct catalog_view *view, const struct catalog_table *table, FILE *file)
 {
     struct error err;
-    struct dump d = { .file = file, .json = c->options.json };
-    struct error_seen seen = { .view = view };
+    struct dump d = {.file = file, .json = c->options.json};
+    struct error_seen seen = {.view = view};
     if (view != NULL) {
         if (view_errors(c->store, &c->catalog, view, see_error, &seen, &err) != STATUS_OK) {
             return ctl_fail(EXIT_NO_ANSWER, &err);
@@ -92,9 +92,9 @@ static int dump_to(struct ctl *c, const struct catalog_view *view, const struct 
         }
     }
     if (!d.json) {
-        struct ctl_columns columns = { .view_columns = view != NULL ? view->plan->columns : NULL,
-                                       .table_columns = table != NULL ? table->columns : NULL,
-                                       .count = view != NULL ? view->visible_count : table->column_count };
+        struct ctl_columns columns = {.view_columns = view != NULL ? view->plan->columns : NULL,
+                                      .table_columns = table != NULL ? table->columns : NULL,
+                                      .count = view != NULL ? view->visible_count : table->column_count};
         csv_header(&d, &columns);
     }
     enum status st = ctl_rows(c, view, table, dump_row, &d, &err);

@@ -28,15 +28,15 @@ static enum status print_listed(struct ctl *c, const struct listed *l, struct bu
         return st;
     }
     if (c->options.json) {
-        buffer_printf(out, "{\"name\":\"%s.%s\",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"key\":", l->schema, l->name, entries,
-                      bytes);
+        buffer_printf(out, "{\"name\":\"%s.%s\",\"rows\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"key\":", l->schema,
+                      l->name, entries, bytes);
         print_json_text(out, bytes_of(l->key, strlen(l->key)));
         buffer_append_text(out, ",\"state\":");
         print_json_text(out, bytes_of(l->state, strlen(l->state)));
         buffer_append_text(out, "}\n");
     } else {
-        buffer_printf(out, "%s.%s\trows=%" PRIu64 "\tbytes=%" PRIu64 "\tkey=(%s)\t%s\n", l->schema, l->name, entries, bytes, l->key,
-                      l->state);
+        buffer_printf(out, "%s.%s\trows=%" PRIu64 "\tbytes=%" PRIu64 "\tkey=(%s)\t%s\n", l->schema, l->name, entries,
+                      bytes, l->key, l->state);
     }
     return STATUS_OK;
 }
@@ -66,11 +66,11 @@ int verb_views(struct ctl *c)
         struct buffer state = BUFFER_EMPTY;
         st = view_errors(c->store, &c->catalog, v, keep_text, &state, &err);
         buffer_append_byte(&state, '\0');
-        struct listed l = { .schema = v->schema,
-                            .name = v->name,
-                            .map_name = view_map_name(&a, v),
-                            .key = key,
-                            .state = state.len == 1 ? "ok" : arena_printf(&a, "error: %s", (char *)state.data) };
+        struct listed l = {.schema = v->schema,
+                           .name = v->name,
+                           .map_name = view_map_name(&a, v),
+                           .key = key,
+                           .state = state.len == 1 ? "ok" : arena_printf(&a, "error: %s", (char *)state.data)};
         buffer_release(&state);
         st = st == STATUS_OK ? print_listed(c, &l, &out, &err) : st;
     }
@@ -92,7 +92,8 @@ int verb_tables(struct ctl *c)
         for (uint32_t k = 0; k < t->key_count; k++) {
             key = arena_printf(&a, "%s%s%s", key, k > 0 ? ", " : "", t->columns[t->key_columns[k]].name);
         }
-        struct listed l = { .schema = t->schema, .name = t->name, .map_name = table_map_name(&a, t), .key = key, .state = "ok" };
+        struct listed l = {
+            .schema = t->schema, .name = t->name, .map_name = table_map_name(&a, t), .key = key, .state = "ok"};
         st = print_listed(c, &l, &out, &err);
     }
     print_flush(&out);

@@ -14,7 +14,8 @@ static int print_segment(void *ctx, const struct store_segment *s)
     struct ctl *c = ctx;
     printf(c->options.json ? "{\"name\":\"%s\",\"seq_first\":%" PRIu64 ",\"seq_next\":%" PRIu64 ",\"bytes\":%" PRIu64
                              ",\"blocks\":%" PRIu64 ",\"raw_bytes\":%" PRIu64 "}\n"
-                           : "%s\tseq=%" PRIu64 "..%" PRIu64 "\tbytes=%" PRIu64 "\tblocks=%" PRIu64 "\traw_bytes=%" PRIu64 "\n",
+                           : "%s\tseq=%" PRIu64 "..%" PRIu64 "\tbytes=%" PRIu64 "\tblocks=%" PRIu64
+                             "\traw_bytes=%" PRIu64 "\n",
            s->name, s->seq_first, s->seq_next, s->bytes, s->blocks, s->raw_bytes);
     return 0;
 }
@@ -60,8 +61,8 @@ static const struct event_schema *journal_find(const struct journal *j, uint32_t
     return NULL;
 }
 
-static enum status print_row(struct packed_reader *r, const struct event_schema *schema, uint32_t count, struct arena *a,
-                             struct buffer *out, struct error *err)
+static enum status print_row(struct packed_reader *r, const struct event_schema *schema, uint32_t count,
+                             struct arena *a, struct buffer *out, struct error *err)
 {
     if (count != schema->column_count) {
         return error_set(err, STATUS_CORRUPT, 0, "a row of table id %u has %u values, its journal entry %u columns",
@@ -87,8 +88,8 @@ static enum status print_row(struct packed_reader *r, const struct event_schema 
     return STATUS_OK;
 }
 
-static enum status print_change(struct packed_reader *r, const struct event *e, const struct journal *j, struct arena *a,
-                                struct buffer *out, struct error *err)
+static enum status print_change(struct packed_reader *r, const struct event *e, const struct journal *j,
+                                struct arena *a, struct buffer *out, struct error *err)
 {
     const struct event_schema *schema = journal_find(j, e->table_id);
     if (schema == NULL) {
@@ -136,8 +137,8 @@ static enum status print_item(struct packed_reader *r, const struct event *e, st
         return print_change(r, e, j, a, out, err);
     case EVENT_SCHEMA:
         journal_add(j, &e->schema);
-        buffer_printf(out, ",\"table_id\":%u,\"table\":\"%s.%s\",\"columns\":%u", e->table_id, e->schema.schema, e->schema.table,
-                      e->schema.column_count);
+        buffer_printf(out, ",\"table_id\":%u,\"table\":\"%s.%s\",\"columns\":%u", e->table_id, e->schema.schema,
+                      e->schema.table, e->schema.column_count);
         return STATUS_OK;
     case EVENT_COMMIT:
         buffer_printf(out, ",\"time_us\":%" PRId64 ",\"xid\":%" PRIu64, e->time_us, e->xid);
@@ -198,7 +199,7 @@ static int log_cat(struct ctl *c)
     }
     struct error err;
     struct store_reader *reader = NULL;
-    struct journal journal = { 0 };
+    struct journal journal = {0};
     struct buffer out = BUFFER_EMPTY;
     enum status st = store_reader_open(c->store, 0, &reader, &err);
     while (st == STATUS_OK) {

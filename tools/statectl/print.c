@@ -33,7 +33,8 @@ void print_json_datum(struct buffer *out, const struct type *type, const struct 
     }
     struct buffer text = BUFFER_EMPTY;
     datum_print(type, d, &text);
-    bool finite = text.len > 0 && text.data[text.len - 1] >= '0' && text.data[text.len - 1] <= '9'; /* not NaN, Infinity */
+    bool finite =
+        text.len > 0 && text.data[text.len - 1] >= '0' && text.data[text.len - 1] <= '9'; /* not NaN, Infinity */
     if (type->kind == TYPE_BOOL) {
         buffer_append_text(out, d->v.i != 0 ? "true" : "false");
     } else if (type_is_number(type->kind) && finite) {
@@ -44,7 +45,8 @@ void print_json_datum(struct buffer *out, const struct type *type, const struct 
     buffer_release(&text);
 }
 
-/* As CopyAttributeOutCSV of PostgreSQL: NULL is nothing, an empty text is "", and "\." alone on a line would end the data. */
+/* As CopyAttributeOutCSV of PostgreSQL: NULL is nothing, an empty text is "", and "\." alone on a line would end the
+ * data. */
 void print_csv_datum(struct buffer *out, const struct type *type, const struct datum *d, bool only_column)
 {
     if (d->null) {

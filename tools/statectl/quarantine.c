@@ -52,7 +52,7 @@ static int show(void *ctx, const struct quarantine_entry *e)
 int verb_quarantine(struct ctl *c)
 {
     const struct ctl_options *o = &c->options;
-    struct showing s = { .json = o->json };
+    struct showing s = {.json = o->json};
     if (o->word_count < 1 || (strcmp(o->words[0], "list") != 0 && strcmp(o->words[0], "show") != 0)) {
         return ctl_usage("quarantine: say list or show [SEQ]");
     }

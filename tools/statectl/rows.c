@@ -67,11 +67,11 @@ enum status ctl_rows(struct ctl *c, const struct catalog_view *view, const struc
                                           struct error *err),
                      void *ctx, struct error *err)
 {
-    struct walk w = { .view = view, .table = table, .visit = visit, .ctx = ctx };
+    struct walk w = {.view = view, .table = table, .visit = visit, .ctx = ctx};
     if (view != NULL) {
-        w.columns = (struct ctl_columns){ .view_columns = view->plan->columns, .count = view->visible_count };
+        w.columns = (struct ctl_columns){.view_columns = view->plan->columns, .count = view->visible_count};
     } else {
-        w.columns = (struct ctl_columns){ .table_columns = table->columns, .count = table->column_count };
+        w.columns = (struct ctl_columns){.table_columns = table->columns, .count = table->column_count};
     }
     struct arena names = ARENA_EMPTY;
     struct datum *row = arena_alloc(&names, (w.columns.count + 1) * sizeof *row);

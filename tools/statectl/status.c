@@ -34,7 +34,9 @@ static const char *text_of(struct bytes text, const char *key, char *out, size_t
 /* What the last checkpoint knows, in the page's words. */
 static enum status text_of_checkpoint(struct ctl *c, struct buffer *out, struct error *err)
 {
-    buffer_printf(out, "seq_next=%" PRIu64 "\ncheckpoint_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64 "\nsource=stopped\nsink=stopped\n",
+    buffer_printf(out,
+                  "seq_next=%" PRIu64 "\ncheckpoint_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64
+                  "\nsource=stopped\nsink=stopped\n",
                   store_checkpoint_seq_next(c->store), store_checkpoint_seq_next(c->store), store_seq_next(c->store));
     struct store_map *map;
     enum status st = store_map_open(c->store, "position", &map, err);
@@ -122,9 +124,10 @@ static void print_positions(struct bytes text, bool json, struct buffer *out)
 
 static void print_json(struct ctl *c, struct bytes text, bool running, struct buffer *out)
 {
-    static const char *const numbers[] = { "seq_next", "durable_seq_next", "log_seq_next", "checkpoint_seq_next", "sink_seq_next",
-                                           "pending_rows", "rate", "quarantine", "source_lag_bytes" };
-    static const char *const words[] = { "source", "source_position", "source_detail", "sink", "sink_detail" };
+    static const char *const numbers[] = {"seq_next",        "durable_seq_next", "log_seq_next", "checkpoint_seq_next",
+                                          "sink_seq_next",   "pending_rows",     "rate",         "quarantine",
+                                          "source_lag_bytes"};
+    static const char *const words[] = {"source", "source_position", "source_detail", "sink", "sink_detail"};
     buffer_printf(out, "{\"running\":%s", running ? "true" : "false");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         buffer_printf(out, ",\"%s\":%" PRIu64, numbers[i], number_of(text, numbers[i]));
@@ -137,8 +140,8 @@ static void print_json(struct ctl *c, struct bytes text, bool running, struct bu
     }
     buffer_printf(out, ",\"idle\":%s,\"sink_synced\":%s", number_of(text, "idle") != 0 ? "true" : "false",
                   number_of(text, "sink_synced") != 0 ? "true" : "false");
-    buffer_printf(out, ",\"lag_seconds\":%.3f,\"log_bytes\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"positions\":{", lag_seconds(text),
-                  store_log_bytes(c->store), store_state_bytes(c->store));
+    buffer_printf(out, ",\"lag_seconds\":%.3f,\"log_bytes\":%" PRIu64 ",\"state_bytes\":%" PRIu64 ",\"positions\":{",
+                  lag_seconds(text), store_log_bytes(c->store), store_state_bytes(c->store));
     print_positions(text, true, out);
     buffer_append_text(out, "}}\n");
 }
@@ -148,18 +151,21 @@ static void print_text(struct ctl *c, struct bytes text, bool running, struct bu
     char a[256];
     char b[512];
     buffer_printf(out, "procd         %s\n", running ? "running" : "not running (what follows is the last checkpoint)");
-    buffer_printf(out, "seq           folded=%" PRIu64 " durable=%" PRIu64 " checkpoint=%" PRIu64 "\n", number_of(text, "seq_next"),
+    buffer_printf(out, "seq           folded=%" PRIu64 " durable=%" PRIu64 " checkpoint=%" PRIu64 "\n",
+                  number_of(text, "seq_next"),
                   running ? number_of(text, "durable_seq_next") : number_of(text, "log_seq_next"),
                   number_of(text, "checkpoint_seq_next"));
     buffer_printf(out, "source        %s %s %s\n", text_of(text, "source", a, sizeof a),
                   text_of(text, "source_position", b, sizeof b), running ? "" : "");
     print_positions(text, false, out);
-    buffer_printf(out, "lag           %" PRIu64 " bytes, %.1f s\n", number_of(text, "source_lag_bytes"), lag_seconds(text));
+    buffer_printf(out, "lag           %" PRIu64 " bytes, %.1f s\n", number_of(text, "source_lag_bytes"),
+                  lag_seconds(text));
     buffer_printf(out, "rate          %" PRIu64 " changes/s\n", number_of(text, "rate"));
     buffer_printf(out, "log           %" PRIu64 " bytes\n", store_log_bytes(c->store));
     buffer_printf(out, "state         %" PRIu64 " bytes\n", store_state_bytes(c->store));
-    buffer_printf(out, "sink          %s seq=%" PRIu64 " waiting_rows=%" PRIu64 " %s\n", text_of(text, "sink", a, sizeof a),
-                  number_of(text, "sink_seq_next"), number_of(text, "pending_rows"), text_of(text, "sink_detail", b, sizeof b));
+    buffer_printf(out, "sink          %s seq=%" PRIu64 " waiting_rows=%" PRIu64 " %s\n",
+                  text_of(text, "sink", a, sizeof a), number_of(text, "sink_seq_next"), number_of(text, "pending_rows"),
+                  text_of(text, "sink_detail", b, sizeof b));
     buffer_printf(out, "quarantine    %" PRIu64 "\n", number_of(text, "quarantine"));
 }
 
@@ -251,12 +257,13 @@ static bool is_folded(const struct goal *g, struct bytes text)
         return number_of(text, "position.pg.lsn") >= g->lsn ||
                (idle && parse_lsn(text_of(text, "source_position", source, sizeof source), &heard) && heard >= g->lsn);
     }
-    return (idle && number_of(text, "source_lag_bytes") == 0) || strcmp(text_of(text, "source", source, sizeof source), "ended") == 0;
+    return (idle && number_of(text, "source_lag_bytes") == 0) ||
+           strcmp(text_of(text, "source", source, sizeof source), "ended") == 0;
 }
 
 int verb_wait(struct ctl *c)
 {
-    struct goal goal = { 0 };
+    struct goal goal = {0};
     int code = read_goal(&c->options, &goal);
     if (code != 0) {
         return code;

@@ -53,13 +53,14 @@ static enum status fold_aside(struct ctl *c, struct store *scratch, struct error
     struct store_reader *reader = NULL;
     enum status st;
     uint64_t seq = 0;
-    struct store_chunk chunk = { .last = true };
-    TRY_GOTO(done, flow_open(&flow, &(struct flow_options){ .catalog = &c->catalog, .store = scratch }, err));
+    struct store_chunk chunk = {.last = true};
+    TRY_GOTO(done, flow_open(&flow, &(struct flow_options){.catalog = &c->catalog, .store = scratch}, err));
     TRY_GOTO(done, store_reader_open(c->store, 0, &reader, err));
     while (seq < limit) {
         st = store_reader_next(reader, &chunk, err);
         if (st == STATUS_END) {
-            st = error_set(err, STATUS_CORRUPT, 0, "the log ends at commit %" PRIu64 ", before the state's %" PRIu64, seq, limit);
+            st = error_set(err, STATUS_CORRUPT, 0, "the log ends at commit %" PRIu64 ", before the state's %" PRIu64,
+                           seq, limit);
         }
         TRY_GOTO(done, st);
         TRY_GOTO(done, flow_fold(flow, &chunk, err));
@@ -105,8 +106,9 @@ static int compare_map(void *ctx, const char *name)
     }
     p->maps += 1;
     if (digests[0] != digests[1] || entries[0] != entries[1]) {
-        printf("differs: %s (state: %" PRIu64 " entries, %016" PRIx64 "; replay: %" PRIu64 " entries, %016" PRIx64 ")\n", name,
-               entries[0], digests[0], entries[1], digests[1]);
+        printf("differs: %s (state: %" PRIu64 " entries, %016" PRIx64 "; replay: %" PRIu64 " entries, %016" PRIx64
+               ")\n",
+               name, entries[0], digests[0], entries[1], digests[1]);
         p->differing += 1;
     }
     return 0;
@@ -114,14 +116,15 @@ static int compare_map(void *ctx, const char *name)
 
 static int compare(struct ctl *c, struct store *scratch, struct error *err)
 {
-    struct comparing p = { .ctl = c, .scratch = scratch, .err = err };
+    struct comparing p = {.ctl = c, .scratch = scratch, .err = err};
     err->status = STATUS_OK;
     enum status st = store_maps(c->store, compare_map, &p, err);
     if (st != STATUS_OK || err->status != STATUS_OK) {
         return ctl_fail(EXIT_NO_ANSWER, err);
     }
     if (p.differing > 0) {
-        fprintf(stderr, "statectl: the state is not what the log folds to; run procd with --replay-from 0 to rebuild it\n");
+        fprintf(stderr,
+                "statectl: the state is not what the log folds to; run procd with --replay-from 0 to rebuild it\n");
         return EXIT_ANSWER_BAD;
     }
     printf("same: %" PRIu64 " maps at seq_next=%" PRIu64 "\n", p.maps, store_checkpoint_seq_next(c->store));
@@ -136,7 +139,7 @@ int verb_verify(struct ctl *c)
     }
     struct error err;
     struct store *scratch = NULL;
-    enum status st = store_open(&scratch, &(struct store_options){ .path = path }, &err);
+    enum status st = store_open(&scratch, &(struct store_options){.path = path}, &err);
     if (st == STATUS_OK) {
         st = fold_aside(c, scratch, &err);
     }
