@@ -3,7 +3,8 @@
  * Map "group/...": group key (equality form) -> row count, then the state of each aggregate (aggregate.c). Map "values/...": what must be
  * kept row by row: aggregate number (be16), group key, value (image form; inverted for max) -> weight. min and max read its first
  * entry; DISTINCT aggregates see a value come when its first copy comes and go with its last; group columns whose equal values may look
- * different show their smallest image present. So the output is a function of the rows that are there, not of how they came. */
+ * different are shown as the smallest of the images present, taken together (all are those of one row). So the output is a function of
+ * the rows that are there, not of how they came. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
@@ -12,7 +13,7 @@
 
 #include <string.h>
 
-enum { IMAGE_SLOT = 0x8000 }; /* aggregate numbers from here on are group columns */
+enum { IMAGE_SLOT = 0x8000 }; /* in the place of an aggregate number: the lossy group columns' images */
 
 struct touched;
 
@@ -141,9 +142,8 @@ static void value_prefix(const struct touched *t, uint32_t slot, struct buffer *
     buffer_append(out, t->key.data, t->key.len);
 }
 
-/* The first entry under a prefix, decoded; `*found` false where there is none. */
-static enum status first_value(struct touched *t, struct bytes prefix, size_t skip, enum type_kind kind, unsigned flags,
-                               struct datum *out, bool *found, struct error *err)
+/* The first entry under a prefix, without its first `skip` bytes; `*found` false where there is none. */
+static enum status first_entry(struct touched *t, struct bytes prefix, size_t skip, struct bytes *out, bool *found, struct error *err)
 {
     struct group *g = t->node->group;
     struct bytes key;
@@ -158,9 +158,17 @@ static enum status first_value(struct touched *t, struct bytes prefix, size_t sk
     if (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0) {
         return STATUS_OK;
     }
-    struct bytes image = bytes_of(arena_dup(&t->flow->run, key.data + skip, key.len - skip), key.len - skip);
+    *out = bytes_of(arena_dup(&t->flow->run, key.data + skip, key.len - skip), key.len - skip);
     *found = true;
-    return tuple_read(&image, kind, flags, &t->flow->run, out, err);
+    return STATUS_OK;
+}
+
+static enum status first_value(struct touched *t, struct bytes prefix, size_t skip, enum type_kind kind, unsigned flags,
+                               struct datum *out, bool *found, struct error *err)
+{
+    struct bytes image;
+    TRY(first_entry(t, prefix, skip, &image, found, err));
+    return *found ? tuple_read(&image, kind, flags, &t->flow->run, out, err) : STATUS_OK;
 }
 
 /* A value of a DISTINCT aggregate: fed on only when its class of equal values comes, goes or shows another image. */
@@ -212,6 +220,21 @@ static enum status keep_value(struct touched *t, uint32_t slot, enum type_kind k
     return weight_add(t->node->group->values, buffer_bytes(&f->key), weight, NULL, err);
 }
 
+static enum status keep_images(struct touched *t, const struct datum *row, int64_t weight, struct error *err)
+{
+    struct flow *f = t->flow;
+    struct group *g = t->node->group;
+    buffer_reset(&f->key);
+    value_prefix(t, IMAGE_SLOT, &f->key);
+    for (uint32_t i = 0; i < g->column_count; i++) {
+        enum type_kind kind = input_kind(t->node, g->columns[i]);
+        if (type_is_image_lossy(kind)) {
+            tuple_append(&f->key, kind, &row[g->columns[i]], TUPLE_IMAGE);
+        }
+    }
+    return weight_add(g->values, buffer_bytes(&f->key), weight, NULL, err);
+}
+
 static enum status change_aggregate(struct touched *t, uint32_t i, const struct datum *row, int64_t weight, struct error *err)
 {
     struct group *g = t->node->group;
@@ -240,13 +263,7 @@ static enum status change_row(struct touched *t, const struct datum *row, int64_
     for (uint32_t i = 0; i < g->aggregates.count; i++) {
         TRY(change_aggregate(t, i, row, weight, err));
     }
-    for (uint32_t i = 0; g->lossy && i < g->column_count; i++) {
-        enum type_kind kind = input_kind(t->node, g->columns[i]);
-        if (type_is_image_lossy(kind)) {
-            TRY(keep_value(t, IMAGE_SLOT + i, kind, TUPLE_IMAGE, &row[g->columns[i]], weight, err));
-        }
-    }
-    return STATUS_OK;
+    return g->lossy ? keep_images(t, row, weight, err) : STATUS_OK;
 }
 
 /* ---- output ---- */
@@ -254,14 +271,21 @@ static enum status change_row(struct touched *t, const struct datum *row, int64_
 static enum status group_columns(struct touched *t, struct datum *out, struct error *err)
 {
     struct group *g = t->node->group;
+    struct bytes images = bytes_of(NULL, 0);
+    bool found = true;
+    if (g->lossy) {
+        buffer_reset(&t->flow->key);
+        value_prefix(t, IMAGE_SLOT, &t->flow->key);
+        TRY(first_entry(t, buffer_bytes(&t->flow->key), t->flow->key.len, &images, &found, err));
+    }
+    if (!found) {
+        return error_set(err, STATUS_CORRUPT, 0, "%s: a group has no image; the state is not what the log folds to", t->node->what);
+    }
     for (uint32_t i = 0; i < g->column_count; i++) {
         enum type_kind kind = input_kind(t->node, g->columns[i]);
         out[i] = t->sample[g->columns[i]];
-        if (type_is_image_lossy(kind) && !out[i].null) {
-            bool found;
-            buffer_reset(&t->flow->key);
-            value_prefix(t, IMAGE_SLOT + i, &t->flow->key);
-            TRY(first_value(t, buffer_bytes(&t->flow->key), t->flow->key.len, kind, TUPLE_IMAGE, &out[i], &found, err));
+        if (type_is_image_lossy(kind)) {
+            TRY(tuple_read(&images, kind, TUPLE_IMAGE, &t->flow->run, &out[i], err));
         }
     }
     return STATUS_OK;

@@ -436,6 +436,36 @@ static void a_change_of_an_unknown_table_id_or_of_wrong_width_is_corruption(void
     world_close(&w);
 }
 
+static void equal_numbers_are_one_row_whose_image_some_row_has(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "create table t (id int primary key, a numeric, b numeric);\n"
+                   "create materialized view v as select distinct a, b from t;\n"
+                   "create materialized view g as select a, b, count(*) as c from t group by a, b;\n");
+    static const struct given columns[] = { { "id", TYPE_INT4 }, { "a", TYPE_NUMERIC }, { "b", TYPE_NUMERIC } };
+    announce(&w, T, "t", columns, 3);
+    for (int id = 1; id <= 2; id++) { /* (1.0, 2.00) and (1.00, 2.0) */
+        struct datum a = { .v.i = id == 1 ? 10 : 100, .len = id == 1 ? 1 : 2 };
+        struct datum b = { .v.i = id == 1 ? 200 : 20, .len = id == 1 ? 2 : 1 };
+        event_append_row(&w.chunk, EVENT_INSERT, T, 3);
+        number(&w, id);
+        packed_append_datum(&w.chunk, TYPE_NUMERIC, &a);
+        packed_append_datum(&w.chunk, TYPE_NUMERIC, &b);
+    }
+    commit(&w);
+    check_view(&w, "v", "1.0|2.00");
+    check_view(&w, "g", "1.0|2.00|2");
+    event_append_row(&w.chunk, EVENT_DELETE, T, 3);
+    number(&w, 1);
+    number(&w, NOT_SENT);
+    number(&w, NOT_SENT);
+    commit(&w);
+    check_view(&w, "v", "1.00|2.0");
+    check_view(&w, "g", "1.00|2.0|1");
+    world_close(&w);
+}
+
 static void note_position(void *ctx, const char *name, uint64_t value)
 {
     buffer_printf(ctx, "%s=%llu ", name, (unsigned long long)value);
@@ -505,6 +535,7 @@ int main(void)
         cmocka_unit_test(an_aggregate_that_overflows_is_an_error_of_its_group_alone_in_time),
         cmocka_unit_test(a_view_that_would_hold_a_row_less_than_no_time_stops_the_flow),
         cmocka_unit_test(a_change_of_an_unknown_table_id_or_of_wrong_width_is_corruption),
+        cmocka_unit_test(equal_numbers_are_one_row_whose_image_some_row_has),
         cmocka_unit_test(positions_and_times_are_those_of_the_newest_commit),
         cmocka_unit_test(explain_names_the_operators_and_their_maps),
     };
