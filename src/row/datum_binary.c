@@ -23,7 +23,8 @@ enum {
     SIGN_NEGATIVE = 0x4000,
     SIGN_NAN = 0xc000,
     SIGN_INFINITY = 0xd000,
-    SIGN_MINUS_INFINITY = 0xf000
+    SIGN_MINUS_INFINITY = 0xf000,
+    INFINITY_SCALE = 32 /* what numeric_send makes of the bits of an infinity's head */
 };
 
 /* IS_VALID_DATE and IS_VALID_TIMESTAMP: 4714-11-24 BC up to, not including, 5874898-01-01 and 294277-01-01. */
@@ -161,10 +162,10 @@ static void send_numeric(const struct datum *d, struct buffer *out)
         append_head(out, 0, 0, SIGN_NAN, 0);
         return;
     case DECIMAL_INFINITY:
-        append_head(out, 0, 0, SIGN_INFINITY, 0);
+        append_head(out, 0, 0, SIGN_INFINITY, INFINITY_SCALE);
         return;
     case DECIMAL_MINUS_INFINITY:
-        append_head(out, 0, 0, SIGN_MINUS_INFINITY, 0);
+        append_head(out, 0, 0, SIGN_MINUS_INFINITY, INFINITY_SCALE);
         return;
     }
 }
