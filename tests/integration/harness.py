@@ -114,6 +114,7 @@ class Cluster:
         with open(self.folder / "extra.conf", "w", encoding="utf-8") as f:
             f.writelines(f"{k} = {v}\n" for k, v in conf.items())
         self.child = None
+        self.starts = 0  # connections of an earlier start are dead
         self.start()
 
     def _run(self, argv):
@@ -138,6 +139,7 @@ class Cluster:
             except psycopg2.OperationalError:
                 return False
         until(is_up, 60, "PostgreSQL answers")
+        self.starts += 1
 
     def stop(self, number=signal.SIGINT):
         """SIGINT: fast; SIGQUIT: at once, as after a crash."""
@@ -173,6 +175,7 @@ class Database:
         self.cluster = cluster
         self.name = name
         self._conn = None
+        self._start = 0
         admin = cluster.connect("postgres")
         admin.cursor().execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         admin.close()
@@ -186,8 +189,9 @@ class Database:
 
     @property
     def conn(self):
-        if self._conn is None or self._conn.closed:
+        if self._conn is None or self._conn.closed or self._start != self.cluster.starts:
             self._conn = self.connect()
+            self._start = self.cluster.starts
         return self._conn
 
     def sql(self, text, *params):

@@ -100,7 +100,6 @@ def test_the_sink_server_is_killed_again_and_again(pipeline, source, sink_cluste
             pipe.start()
         time.sleep(rng.uniform(0.0, 0.4))
         sink_cluster.start()
-        pipe.sink.close()
         assert pipe.procd.running(), pipe.procd.text
     for w in workers:
         w.end()
@@ -148,7 +147,6 @@ def test_the_source_restarts(pipeline, source, source_cluster):
         time.sleep(0.3)
         assert pipe.procd.running(), pipe.procd.text
         source_cluster.start()
-        source.close()
         conn = source.connect(autocommit=False)
         for _ in range(20):
             acme.transaction(conn, rng)
@@ -169,9 +167,7 @@ def test_procd_starts_while_source_and_sink_are_away(pipeline, source, source_cl
     time.sleep(0.5)
     assert pipe.procd.running(), pipe.procd.text
     source_cluster.start()
-    source.close()
     sink_cluster.start()
-    pipe.sink.close()
     pipe.wait(60)
     assert_right(pipe, "after both came back")
     sink_cluster.stop()
