@@ -54,7 +54,8 @@ static enum table_kind kind_of(const struct catalog_view *view)
     return nullable ? TABLE_KEYED_NULLABLE : TABLE_KEYED;
 }
 
-const char *schema_column_list(struct arena *a, const struct catalog_view *view, const uint32_t *columns, uint32_t count)
+const char *schema_column_list(struct arena *a, const struct catalog_view *view, const uint32_t *columns,
+                               uint32_t count)
 {
     const char *list = "";
     for (uint32_t i = 0; i < count; i++) {
@@ -64,7 +65,8 @@ const char *schema_column_list(struct arena *a, const struct catalog_view *view,
     return list;
 }
 
-/* What the index of a bag is over: a hash of the columns that have an immutable one. "%1$s" stands for the table's alias. */
+/* What the index of a bag is over: a hash of the columns that have an immutable one. "%1$s" stands for the table's
+ * alias. */
 static const char *hash_expression(struct arena *a, const struct catalog_view *view)
 {
     const char *row = "";
@@ -88,7 +90,8 @@ void schema_describe(struct sink *s)
         sv->name = arena_printf(a, "%s.%s", schema_quoted(a, s->options.schema), schema_quoted(a, view->name));
         sv->columns = schema_column_list(a, view, NULL, view->visible_count);
         sv->hash = sv->kind == TABLE_BAG ? hash_expression(a, view) : NULL;
-        const char *key = sv->kind == TABLE_BAG ? "none" : schema_column_list(a, view, view->plan->key, view->plan->key_count);
+        const char *key =
+            sv->kind == TABLE_BAG ? "none" : schema_column_list(a, view, view->plan->key, view->plan->key_count);
         sv->comment = arena_printf(a, "logfold: view %s.%s of pipeline \"%s\", key %s%s", view->schema, view->name,
                                    s->options.pipeline, key[0] == '\0' ? "one row" : key,
                                    sv->kind == TABLE_KEYED_NULLABLE ? " (nullable)" : "");
@@ -142,10 +145,9 @@ static const char *index_statement(struct sink *s, const struct sink_view *sv, s
 
 static enum status create_table(struct sink *s, struct sink_view *sv, struct arena *a, struct error *err)
 {
-    const char *sql = arena_printf(a,
-                                   "BEGIN; DROP TABLE IF EXISTS %s; CREATE TABLE %s (%s); %s; COMMENT ON TABLE %s IS %s; COMMIT",
-                                   sv->name, sv->name, column_definitions(a, sv->view), index_statement(s, sv, a), sv->name,
-                                   literal(a, sv->comment));
+    const char *sql = arena_printf(
+        a, "BEGIN; DROP TABLE IF EXISTS %s; CREATE TABLE %s (%s); %s; COMMENT ON TABLE %s IS %s; COMMIT", sv->name,
+        sv->name, column_definitions(a, sv->view), index_statement(s, sv, a), sv->name, literal(a, sv->comment));
     enum status st = connection_exec(s, arena_printf(a, "could not make table %s in the sink", sv->name), sql, err);
     if (st != STATUS_OK && PQtransactionStatus(s->conn) == PQTRANS_INERROR) {
         PQclear(PQexec(s->conn, "ROLLBACK"));
@@ -154,18 +156,19 @@ static enum status create_table(struct sink *s, struct sink_view *sv, struct are
 }
 
 /* The columns of a table as "name type, ...", for comparison. */
-static const char find_table[] =
-    "SELECT pg_catalog.obj_description(c.oid, 'pg_class'), c.relkind,"
-    " (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod), ', '"
-    " ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)"
-    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-    " WHERE n.nspname = $1 AND c.relname = $2";
+static const char find_table[] = "SELECT pg_catalog.obj_description(c.oid, 'pg_class'), c.relkind,"
+                                 " (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' ' || "
+                                 "pg_catalog.format_type(a.atttypid, a.atttypmod), ', '"
+                                 " ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
+                                 "a.attnum > 0 AND NOT a.attisdropped)"
+                                 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                                 " WHERE n.nspname = $1 AND c.relname = $2";
 
 static const char *wanted_columns(struct sink *s, const struct catalog_view *view, struct arena *a)
 {
     const char *list = "";
     for (uint32_t i = 0; i < view->visible_count; i++) {
-        const char *param[] = { view->plan->columns[i].name };
+        const char *param[] = {view->plan->columns[i].name};
         PGresult *result = NULL;
         struct error ignored;
         const char *name = param[0];
@@ -174,14 +177,15 @@ static const char *wanted_columns(struct sink *s, const struct catalog_view *vie
         }
         PQclear(result);
         char type[TYPE_NAME_BYTES];
-        list = arena_printf(a, "%s%s%s %s", list, i > 0 ? ", " : "", name, type_text(&view->plan->columns[i].type, type));
+        list =
+            arena_printf(a, "%s%s%s %s", list, i > 0 ? ", " : "", name, type_text(&view->plan->columns[i].type, type));
     }
     return list;
 }
 
 static enum status check_table(struct sink *s, struct sink_view *sv, struct arena *a, bool *rebuilt, struct error *err)
 {
-    const char *params[] = { s->options.schema, sv->view->name };
+    const char *params[] = {s->options.schema, sv->view->name};
     PGresult *result;
     TRY(connection_query(s, "could not look at the sink's tables", find_table, 2, params, &result, err));
     if (PQntuples(result) == 0) {
@@ -196,13 +200,15 @@ static enum status check_table(struct sink *s, struct sink_view *sv, struct aren
     const char *ours = arena_printf(a, "of pipeline \"%s\", key ", s->options.pipeline);
     if (!is_table || strncmp(comment, "logfold: view ", 14) != 0) {
         return error_set(err, STATUS_MISMATCH, 0,
-                         "the sink has a table %s that logfold did not make: rename or drop it, or name another schema in [sink] schema",
+                         "the sink has a table %s that logfold did not make: rename or drop it, or name another schema "
+                         "in [sink] schema",
                          sv->name);
     }
     if (strstr(comment, ours) == NULL) {
-        return error_set(err, STATUS_MISMATCH, 0,
-                         "the sink's table %s belongs to another pipeline (%s): drop it, or name another schema in [sink] schema",
-                         sv->name, comment);
+        return error_set(
+            err, STATUS_MISMATCH, 0,
+            "the sink's table %s belongs to another pipeline (%s): drop it, or name another schema in [sink] schema",
+            sv->name, comment);
     }
     if (strcmp(comment, sv->comment) == 0 && strcmp(columns, wanted_columns(s, sv->view, a)) == 0) {
         return STATUS_OK;
@@ -218,9 +224,11 @@ static const char own_tables_exist[] =
 
 static const char make_own_tables[] =
     "CREATE SCHEMA IF NOT EXISTS logfold;"
-    "CREATE TABLE IF NOT EXISTS logfold.progress (pipeline text PRIMARY KEY, store_id bigint, seq bigint, position text,"
+    "CREATE TABLE IF NOT EXISTS logfold.progress (pipeline text PRIMARY KEY, store_id bigint, seq bigint, position "
+    "text,"
     " commit_time timestamptz, epoch bigint NOT NULL, synced_at timestamptz);"
-    "COMMENT ON TABLE logfold.progress IS 'logfold: what the views of each pipeline show, written in the transaction that writes them';"
+    "COMMENT ON TABLE logfold.progress IS 'logfold: what the views of each pipeline show, written in the transaction "
+    "that writes them';"
     "CREATE TABLE IF NOT EXISTS logfold.views (pipeline text, view text, error text, PRIMARY KEY (pipeline, view));"
     "COMMENT ON TABLE logfold.views IS 'logfold: a view with an error shows no rows until the error is gone'";
 
@@ -230,20 +238,23 @@ enum status schema_make(struct sink *s, bool *rebuilt, struct error *err)
     enum status st;
     *rebuilt = false;
     PGresult *result;
-    const char *params[] = { s->options.schema };
-    TRY_GOTO(done, connection_query(s, "could not look for schema logfold in the sink", own_tables_exist, 0, NULL, &result, err));
+    const char *params[] = {s->options.schema};
+    TRY_GOTO(done, connection_query(s, "could not look for schema logfold in the sink", own_tables_exist, 0, NULL,
+                                    &result, err));
     bool own_exist = PQntuples(result) > 0;
     PQclear(result);
     if (!own_exist) {
         TRY_GOTO(done, connection_exec(s, "could not make schema logfold in the sink", make_own_tables, err));
     }
-    TRY_GOTO(done, connection_query(s, "could not look for the sink's schema",
-                                    "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", 1, params, &result, err));
+    TRY_GOTO(done,
+             connection_query(s, "could not look for the sink's schema",
+                              "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1", 1, params, &result, err));
     bool schema_exists = PQntuples(result) > 0;
     PQclear(result);
     if (!schema_exists) {
-        TRY_GOTO(done, connection_exec(s, "could not make the sink's schema",
-                                       arena_printf(&a, "CREATE SCHEMA %s", schema_quoted(&a, s->options.schema)), err));
+        TRY_GOTO(done,
+                 connection_exec(s, "could not make the sink's schema",
+                                 arena_printf(&a, "CREATE SCHEMA %s", schema_quoted(&a, s->options.schema)), err));
     }
     for (uint32_t v = 0; v < s->options.view_count; v++) {
         TRY_GOTO(done, check_table(s, &s->views[v], &a, rebuilt, err));

@@ -1,6 +1,6 @@
-/* Connect, read, sync. A small sync is one pipelined round trip, which is one implicit transaction; a large one is an explicit
- * transaction with COPY. The progress row is the first statement of both: where it does not match, division by zero ends the
- * transaction before any row has moved. */
+/* Connect, read, sync. A small sync is one pipelined round trip, which is one implicit transaction; a large one is an
+ * explicit transaction with COPY. The progress row is the first statement of both: where it does not match, division by
+ * zero ends the transaction before any row has moved. */
 #include "sink/sink.h"
 
 #include "base/memory.h"
@@ -54,24 +54,25 @@ void sink_interrupt(struct sink *s)
     }
 }
 
-/* The first time a process takes the pipeline over from whoever had it; later only from itself, or from an earlier epoch that a
- * restored backup has brought back. */
-static const char take_epoch[] =
-    "INSERT INTO logfold.progress AS p (pipeline, epoch) VALUES ($1, 1)"
-    " ON CONFLICT (pipeline) DO UPDATE SET epoch = greatest(p.epoch, $2::bigint) + 1 WHERE $2::bigint = 0 OR p.epoch <= $2::bigint"
-    " RETURNING p.epoch, p.store_id, p.seq";
+/* The first time a process takes the pipeline over from whoever had it; later only from itself, or from an earlier
+ * epoch that a restored backup has brought back. */
+static const char take_epoch[] = "INSERT INTO logfold.progress AS p (pipeline, epoch) VALUES ($1, 1)"
+                                 " ON CONFLICT (pipeline) DO UPDATE SET epoch = greatest(p.epoch, $2::bigint) + 1 "
+                                 "WHERE $2::bigint = 0 OR p.epoch <= $2::bigint"
+                                 " RETURNING p.epoch, p.store_id, p.seq";
 
 static enum status take_over(struct sink *s, struct sink_progress *out, struct error *err)
 {
     char epoch[32];
     snprintf(epoch, sizeof epoch, "%" PRIu64, s->epoch);
-    const char *params[] = { s->options.pipeline, epoch };
+    const char *params[] = {s->options.pipeline, epoch};
     PGresult *result;
     TRY(connection_query(s, "could not take the sink's progress row", take_epoch, 2, params, &result, err));
     if (PQntuples(result) == 0) {
         PQclear(result);
         return error_set(err, STATUS_MISMATCH, 0,
-                         "another procd has taken over pipeline \"%s\" in the sink; only one may write it", s->options.pipeline);
+                         "another procd has taken over pipeline \"%s\" in the sink; only one may write it",
+                         s->options.pipeline);
     }
     s->epoch = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
     out->epoch = s->epoch;
@@ -84,7 +85,7 @@ static enum status take_over(struct sink *s, struct sink_progress *out, struct e
 
 enum status sink_connect(struct sink *s, struct sink_progress *out, bool *rebuilt, struct error *err)
 {
-    *out = (struct sink_progress){ 0 };
+    *out = (struct sink_progress){0};
     *rebuilt = false;
     s->progress_prepared = false;
     for (uint32_t v = 0; v < s->options.view_count; v++) {
@@ -107,15 +108,21 @@ static uint8_t *unescape(uint8_t *from, const uint8_t *end)
         uint8_t c = *from++;
         if (c == '\\' && from < end) {
             c = *from++;
-            c = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c == 'b' ? '\b' : c == 'f' ? '\f' : c == 'v' ? '\v' : c;
+            c = c == 't'   ? '\t'
+                : c == 'n' ? '\n'
+                : c == 'r' ? '\r'
+                : c == 'b' ? '\b'
+                : c == 'f' ? '\f'
+                : c == 'v' ? '\v'
+                           : c;
         }
         *to++ = c;
     }
     return to;
 }
 
-static enum status line_to_image(const struct catalog_view *view, char *line, size_t len, struct arena *a, struct buffer *image,
-                                 struct error *err)
+static enum status line_to_image(const struct catalog_view *view, char *line, size_t len, struct arena *a,
+                                 struct buffer *image, struct error *err)
 {
     uint8_t *at = (uint8_t *)line;
     uint8_t *end = at + len;
@@ -135,7 +142,8 @@ static enum status line_to_image(const struct catalog_view *view, char *line, si
 }
 
 static enum status read_lines(struct sink *s, const struct catalog_view *view,
-                              enum status (*visit)(void *ctx, struct bytes row, struct error *err), void *ctx, struct error *err)
+                              enum status (*visit)(void *ctx, struct bytes row, struct error *err), void *ctx,
+                              struct error *err)
 {
     struct arena a = ARENA_EMPTY;
     struct buffer image = BUFFER_EMPTY;
@@ -164,8 +172,9 @@ static enum status read_lines(struct sink *s, const struct catalog_view *view,
     return st;
 }
 
-enum status sink_read(struct sink *s, uint32_t view_idx, enum status (*visit)(void *ctx, struct bytes row, struct error *err),
-                      void *ctx, struct error *err)
+enum status sink_read(struct sink *s, uint32_t view_idx,
+                      enum status (*visit)(void *ctx, struct bytes row, struct error *err), void *ctx,
+                      struct error *err)
 {
     struct arena a = ARENA_EMPTY;
     const struct sink_view *sv = &s->views[view_idx];
@@ -213,7 +222,8 @@ static enum status run(struct sync *y, const char *name, bool *prepared, const c
     enum status st = STATUS_OK;
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         st = connection_error(y->sink, what, result, err);
-        if (strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL ? "" : PQresultErrorField(result, PG_DIAG_SQLSTATE),
+        if (strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE) == NULL ? ""
+                                                                        : PQresultErrorField(result, PG_DIAG_SQLSTATE),
                    "22012") == 0) {
             st = STATUS_LOCKED;
         }
@@ -224,7 +234,8 @@ static enum status run(struct sync *y, const char *name, bool *prepared, const c
 
 static const char move_progress[] =
     "WITH moved AS (UPDATE logfold.progress SET store_id = $3::bigint, seq = $4::bigint - 1, position = $5,"
-    " commit_time = CASE WHEN $6::bigint <> 0 THEN timestamptz '2000-01-01 00:00:00+00' + $6::bigint * interval '1 microsecond' END,"
+    " commit_time = CASE WHEN $6::bigint <> 0 THEN timestamptz '2000-01-01 00:00:00+00' + $6::bigint * interval '1 "
+    "microsecond' END,"
     " synced_at = now() WHERE pipeline = $1 AND epoch = $2::bigint"
     " AND ($7::bigint < 0 OR seq = $7::bigint - 1) RETURNING 1) SELECT 1 / (SELECT count(*) FROM moved)::int";
 
@@ -233,13 +244,13 @@ static enum status run_progress(struct sync *y, struct error *err)
     const struct sink_batch *b = y->batch;
     struct arena *a = &y->arena;
     int64_t from = b->seq_next_from == UINT64_MAX ? -1 : (int64_t)b->seq_next_from;
-    const char *params[] = { y->sink->options.pipeline,
-                             arena_printf(a, "%" PRIu64, y->sink->epoch),
-                             arena_printf(a, "%" PRIu64, y->sink->options.store_id),
-                             arena_printf(a, "%" PRIu64, b->seq_next_to),
-                             b->position,
-                             arena_printf(a, "%" PRId64, b->commit_time_us),
-                             arena_printf(a, "%" PRId64, from) };
+    const char *params[] = {y->sink->options.pipeline,
+                            arena_printf(a, "%" PRIu64, y->sink->epoch),
+                            arena_printf(a, "%" PRIu64, y->sink->options.store_id),
+                            arena_printf(a, "%" PRIu64, b->seq_next_to),
+                            b->position,
+                            arena_printf(a, "%" PRId64, b->commit_time_us),
+                            arena_printf(a, "%" PRId64, from)};
     return run(y, "progress", &y->sink->progress_prepared, move_progress, 7, params, err);
 }
 
@@ -248,14 +259,15 @@ static enum status run_error_state(struct sync *y, uint32_t view_idx, struct err
     const struct sink_view_changes *changes = &y->batch->views[view_idx];
     struct sink *s = y->sink;
     bool prepared = false;
-    const char *params[] = { s->options.pipeline, s->options.views[view_idx]->name, changes->error };
+    const char *params[] = {s->options.pipeline, s->options.views[view_idx]->name, changes->error};
     return run(y, "", &prepared,
                "INSERT INTO logfold.views (pipeline, view, error) VALUES ($1, $2, $3)"
                " ON CONFLICT (pipeline, view) DO UPDATE SET error = EXCLUDED.error",
                3, params, err);
 }
 
-static enum status run_by_arrays(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes, struct error *err)
+static enum status run_by_arrays(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes,
+                                 struct error *err)
 {
     struct sink_view *sv = &y->sink->views[view_idx];
     const char **params = rows_as_arrays(sv, rows, &y->arena);
@@ -299,24 +311,29 @@ static enum status copy_rows(struct sync *y, uint32_t view_idx, const struct row
     return st;
 }
 
-static enum status run_by_copy(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes, struct error *err)
+static enum status run_by_copy(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes,
+                               struct error *err)
 {
     struct sink *s = y->sink;
     struct arena *a = &y->arena;
     struct sink_view *sv = &s->views[view_idx];
     if (!sv->staged) {
-        TRY(connection_exec(s, "could not make a temporary table in the sink", statement_make_stage(s, view_idx, a), err));
+        TRY(connection_exec(s, "could not make a temporary table in the sink", statement_make_stage(s, view_idx, a),
+                            err));
         sv->staged = true;
     }
     const char *stage = statement_stage_name(a, view_idx);
     TRY(copy_rows(y, view_idx, rows, err));
-    TRY(connection_exec(s, "could not analyze a temporary table in the sink", arena_printf(a, "ANALYZE %s", stage), err));
+    TRY(connection_exec(s, "could not analyze a temporary table in the sink", arena_printf(a, "ANALYZE %s", stage),
+                        err));
     const char *sql = deletes ? statement_delete(s, view_idx, true, a) : statement_insert(s, view_idx, true, a);
     TRY(connection_exec(s, arena_printf(a, "could not sync %s", sv->name), sql, err));
-    return connection_exec(s, "could not empty a temporary table in the sink", arena_printf(a, "TRUNCATE %s", stage), err);
+    return connection_exec(s, "could not empty a temporary table in the sink", arena_printf(a, "TRUNCATE %s", stage),
+                           err);
 }
 
-static enum status run_rows(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes, struct error *err)
+static enum status run_rows(struct sync *y, uint32_t view_idx, const struct row_set *rows, bool deletes,
+                            struct error *err)
 {
     if (rows->count == 0) {
         return STATUS_OK;
@@ -382,7 +399,7 @@ static enum status sync_pipelined(struct sync *y, struct error *err)
     if (PQenterPipelineMode(y->sink->conn) != 1) {
         return connection_error(y->sink, "could not sync the sink", NULL, err);
     }
-    struct error sending = { 0 };
+    struct error sending = {0};
     enum status sent = run_all(y, &sending);
     enum status st = end_pipeline(y, err);
     if (sent != STATUS_OK && st != STATUS_LOCKED) {
@@ -411,7 +428,7 @@ enum status sink_sync(struct sink *s, const struct sink_batch *batch, struct err
     if (s->conn == NULL) {
         return error_set(err, STATUS_RETRY, 0, "the sink is not connected");
     }
-    struct sync y = { .sink = s, .batch = batch };
+    struct sync y = {.sink = s, .batch = batch};
     bool large = false;
     for (uint32_t v = 0; v < s->options.view_count; v++) {
         large = large || batch->views[v].change_count > ARRAY_ROWS_MAX;
@@ -420,7 +437,8 @@ enum status sink_sync(struct sink *s, const struct sink_batch *batch, struct err
     arena_release(&y.arena);
     if (st == STATUS_LOCKED) {
         st = error_set(err, STATUS_MISMATCH, 0,
-                       "another procd has taken over pipeline \"%s\" in the sink, or its progress row was changed; only one may write it",
+                       "another procd has taken over pipeline \"%s\" in the sink, or its progress row was changed; "
+                       "only one may write it",
                        s->options.pipeline);
     }
     if (st != STATUS_OK) { /* prepared statements and the transaction are in doubt: the next connect starts afresh */

@@ -23,16 +23,23 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-    { "status", verb_status, false, "status                     seq, positions, lag, sizes, sink, rates, quarantine [--json]" },
-    { "dump", verb_dump, true, "dump [NAME]                one view or table to stdout, or every view into files of --out DIR [--csv|--json]" },
-    { "wait", verb_wait, false, "wait                       until --lsn X/Y, --seq N, --offset TOPIC:PARTITION:OFFSET or --idle; also in the sink with --sink" },
-    { "views", verb_views, true, "views                      name, rows, bytes, key of each view [--json]" },
-    { "tables", verb_tables, true, "tables                     the same of each table [--json]" },
-    { "explain", verb_explain, true, "explain VIEW               the operators that keep it, with their rows and bytes" },
-    { "log", verb_log, false, "log list|cat|verify        segments; commits as JSON lines (--from, --to); every checksum" },
-    { "digest", verb_digest, true, "digest                     a hash of each table and view and of all [--json]" },
-    { "verify", verb_verify, true, "verify                     replay the log aside and compare: exit 0 same, 1 differs" },
-    { "quarantine", verb_quarantine, false, "quarantine list|show [SEQ] what could not be used, with position and reason [--json]" },
+    {"status", verb_status, false,
+     "status                     seq, positions, lag, sizes, sink, rates, quarantine [--json]"},
+    {"dump", verb_dump, true,
+     "dump [NAME]                one view or table to stdout, or every view into files of --out DIR [--csv|--json]"},
+    {"wait", verb_wait, false,
+     "wait                       until --lsn X/Y, --seq N, --offset TOPIC:PARTITION:OFFSET or --idle; also in the sink "
+     "with --sink"},
+    {"views", verb_views, true, "views                      name, rows, bytes, key of each view [--json]"},
+    {"tables", verb_tables, true, "tables                     the same of each table [--json]"},
+    {"explain", verb_explain, true, "explain VIEW               the operators that keep it, with their rows and bytes"},
+    {"log", verb_log, false,
+     "log list|cat|verify        segments; commits as JSON lines (--from, --to); every checksum"},
+    {"digest", verb_digest, true, "digest                     a hash of each table and view and of all [--json]"},
+    {"verify", verb_verify, true,
+     "verify                     replay the log aside and compare: exit 0 same, 1 differs"},
+    {"quarantine", verb_quarantine, false,
+     "quarantine list|show [SEQ] what could not be used, with position and reason [--json]"},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
@@ -44,27 +51,28 @@ struct option_row {
 };
 
 static const struct option_row rows[] = {
-    { 'c', "config", "FILE", "configuration that names the store" },
-    { 's', "store", "DIR", "the store (else from the configuration, else run/store)" },
-    { 'j', "json", NULL, "JSON instead of text" },
-    { 'C', "csv", NULL, "dump: CSV as COPY ... (FORMAT csv, HEADER) prints it (the default)" },
-    { 'o', "out", "DIR", "dump: write files into this folder" },
-    { 'l', "lsn", "X/Y", "wait: until this WAL position of the source is folded" },
-    { 'n', "seq", "N", "wait: until commit N is folded" },
-    { 'p', "offset", "T:P:O", "wait: until this offset is folded" },
-    { 'i', "idle", NULL, "wait: until everything the source has is folded" },
-    { 'k', "sink", NULL, "wait: and until the sink shows it" },
-    { 't', "timeout", "TIME", "wait: at most this long (30s)" },
-    { 'f', "from", "SEQ", "log cat: first commit" },
-    { 'e', "to", "SEQ", "log cat: last commit" },
-    { 'h', "help", NULL, "this text" },
-    { 'V', "version", NULL, "the version" },
+    {'c', "config", "FILE", "configuration that names the store"},
+    {'s', "store", "DIR", "the store (else from the configuration, else run/store)"},
+    {'j', "json", NULL, "JSON instead of text"},
+    {'C', "csv", NULL, "dump: CSV as COPY ... (FORMAT csv, HEADER) prints it (the default)"},
+    {'o', "out", "DIR", "dump: write files into this folder"},
+    {'l', "lsn", "X/Y", "wait: until this WAL position of the source is folded"},
+    {'n', "seq", "N", "wait: until commit N is folded"},
+    {'p', "offset", "T:P:O", "wait: until this offset is folded"},
+    {'i', "idle", NULL, "wait: until everything the source has is folded"},
+    {'k', "sink", NULL, "wait: and until the sink shows it"},
+    {'t', "timeout", "TIME", "wait: at most this long (30s)"},
+    {'f', "from", "SEQ", "log cat: first commit"},
+    {'e', "to", "SEQ", "log cat: last commit"},
+    {'h', "help", NULL, "this text"},
+    {'V', "version", NULL, "the version"},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 static void print_help(void)
 {
-    printf("usage: statectl [options] VERB [words]\n\nLooks at a logfold store, while procd runs and when it does not.\n\nverbs\n");
+    printf("usage: statectl [options] VERB [words]\n\nLooks at a logfold store, while procd runs and when it does "
+           "not.\n\nverbs\n");
     for (size_t i = 0; i < VERB_COUNT; i++) {
         printf("  %s\n", verbs[i].help);
     }
@@ -138,11 +146,11 @@ static int read_options(struct ctl_options *o, int argc, char **argv, const char
 {
     struct option longs[ROW_COUNT + 1];
     for (size_t i = 0; i < ROW_COUNT; i++) {
-        longs[i] = (struct option){ .name = rows[i].name,
-                                    .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
-                                    .val = rows[i].value };
+        longs[i] = (struct option){.name = rows[i].name,
+                                   .has_arg = rows[i].argument != NULL ? required_argument : no_argument,
+                                   .val = rows[i].value};
     }
-    longs[ROW_COUNT] = (struct option){ 0 };
+    longs[ROW_COUNT] = (struct option){0};
     struct error err;
     opterr = 0;
     int value;
@@ -190,7 +198,8 @@ enum status ctl_load_catalog(struct ctl *c, struct error *err)
     return sql_load_text(&c->catalog, "schema in the store", c->schema_text, err);
 }
 
-void ctl_find(const struct ctl *c, const char *name, const struct catalog_view **view, const struct catalog_table **table)
+void ctl_find(const struct ctl *c, const char *name, const struct catalog_view **view,
+              const struct catalog_table **table)
 {
     const char *dot = strchr(name, '.');
     char schema[128] = "";
@@ -212,7 +221,7 @@ static enum status open_store(struct ctl *c, bool patient, struct error *err)
     int64_t deadline = clock_mono_us() + c->options.timeout_us;
     for (;;) {
         enum status st =
-            store_open(&c->store, &(struct store_options){ .path = c->options.store_path, .read_only = true }, err);
+            store_open(&c->store, &(struct store_options){.path = c->options.store_path, .read_only = true}, err);
         if (st == STATUS_OK || !patient || clock_mono_us() >= deadline) {
             return st;
         }
@@ -236,7 +245,7 @@ static int run_verb(struct ctl *c, const struct verb *verb)
 
 int main(int argc, char **argv)
 {
-    struct ctl c = { .options = { .timeout_us = 30000000 } };
+    struct ctl c = {.options = {.timeout_us = 30000000}};
     const char *config_path = NULL;
     umask(077);
     int code = read_options(&c.options, argc, argv, &config_path);
@@ -247,7 +256,8 @@ int main(int argc, char **argv)
     config_init(&config);
     struct error err;
     const char *path = config_find(config_path, getenv("LOGFOLD_CONF"));
-    if (path != NULL && (config_path != NULL || c.options.store_path == NULL) && config_read(&config, path, &err) != STATUS_OK) {
+    if (path != NULL && (config_path != NULL || c.options.store_path == NULL) &&
+        config_read(&config, path, &err) != STATUS_OK) {
         config_release(&config);
         return ctl_fail(EXIT_USAGE, &err);
     }
