@@ -55,8 +55,10 @@ enum status date_add_days(int64_t date, int64_t days, int64_t *out, struct error
 enum status date_subtract(int64_t x, int64_t y, int64_t *out, struct error *err);
 enum status timestamp_add_interval(int64_t us, struct interval value, int64_t *out, struct error *err);
 enum status timestamp_subtract(int64_t x, int64_t y, struct interval *out,
-                               struct error *err);            /* days and time, as PostgreSQL */
-struct interval timestamp_age(int64_t x, int64_t y);          /* age(x, y): symbolic years, months, days */
+                               struct error *err); /* days and time, as PostgreSQL */
+/* age(x, y): symbolic years, months, days. Infinity counts as its number, as in PostgreSQL; -infinity is the caller's
+ * to refuse: "timestamp out of range". */
+struct interval timestamp_age(int64_t x, int64_t y);
 int64_t time_add_interval(int64_t us, struct interval value); /* wraps at midnight */
 enum status interval_add(struct interval x, struct interval y, struct interval *out, struct error *err);
 enum status interval_negate(struct interval x, struct interval *out, struct error *err);

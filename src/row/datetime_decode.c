@@ -400,10 +400,12 @@ static enum decode_outcome decode_date_token(struct decoder *d, size_t i, unsign
 
 static enum decode_outcome decode_time_token(struct decoder *d, char *text, unsigned *found)
 {
-    if (d->pending != PENDING_NONE && d->pending != PENDING_TIME) {
-        return DECODE_SYNTAX;
+    if (!d->time_only) {
+        if (d->pending != PENDING_NONE && d->pending != PENDING_TIME) {
+            return DECODE_SYNTAX;
+        }
+        d->pending = PENDING_NONE;
     }
-    d->pending = PENDING_NONE;
     int64_t hour = 0;
     *found = HAVE_TIME;
     enum decode_outcome outcome = decode_clock(text, d->civil, &hour);
@@ -509,7 +511,7 @@ static enum decode_outcome decode_number_token(struct decoder *d, size_t i, unsi
         return decode_joined(d, text, found);
     }
     bool incomplete = (d->have & HAVE_DATE) == 0 || (d->have & HAVE_TIME) == 0;
-    if (long_before_point || (point == NULL && len >= 6 && incomplete)) {
+    if (long_before_point || (len >= 6 && incomplete)) {
         return decode_run(d, text, d->have, found);
     }
     return decode_number(d, text, d->have, found);
@@ -744,6 +746,10 @@ enum decode_outcome decode_time(struct tokens *tokens, struct decoded *out)
         return DECODE_RANGE;
     }
     if ((d.have & HAVE_TIME) != HAVE_TIME) {
+        return DECODE_SYNTAX;
+    }
+    unsigned date = d.have & HAVE_DATE;
+    if ((d.have & HAVE_ZONE) == 0 && date != 0 && date != HAVE_DATE) {
         return DECODE_SYNTAX;
     }
     return d.zone_unknown ? DECODE_ZONE_NAME : DECODE_OK;

@@ -199,6 +199,14 @@ static struct datetime_part julian_with_time(int64_t julian, int64_t us_of_day)
     return (struct datetime_part){.coefficient = julian * power + fraction, .scale = scale};
 }
 
+/* Microseconds since 1970. Where they do not fit 64 bits, PostgreSQL divides as numeric and so keeps four digits only.
+ */
+static int128 epoch_of(int64_t us)
+{
+    int128 epoch = (int128)us + DATETIME_EPOCH_US;
+    return epoch < INT64_MAX ? epoch : (epoch + 50) / 100 * 100;
+}
+
 static bool is_zone_field(enum datetime_field field)
 {
     return field == FIELD_TIMEZONE || field == FIELD_TIMEZONE_HOUR || field == FIELD_TIMEZONE_MINUTE;
@@ -215,7 +223,7 @@ enum status timestamp_extract(enum datetime_field field, int64_t us, bool with_z
     datetime_split(us, &c);
     int64_t us_of_day = timestamp_to_time(us);
     if (field == FIELD_EPOCH) {
-        *out = (struct datetime_part){.coefficient = (int128)us + DATETIME_EPOCH_US, .scale = 6};
+        *out = (struct datetime_part){.coefficient = epoch_of(us), .scale = 6};
     } else if (field == FIELD_JULIAN) {
         *out = julian_with_time(datetime_julian(c.year, c.month, c.day), us_of_day);
     } else if (is_zone_field(field) && with_zone) {

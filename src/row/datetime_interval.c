@@ -218,9 +218,6 @@ static enum decode_outcome read_signed(struct reader *r, char *text, unsigned *f
 static enum decode_outcome read_word(struct reader *r, const char *text)
 {
     struct word word = token_unit_word(text);
-    if (word.kind == WORD_UNKNOWN) {
-        word = token_date_word(text);
-    }
     if (word.kind == WORD_IGNORED) {
         return DECODE_OK;
     }

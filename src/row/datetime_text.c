@@ -16,10 +16,11 @@ int64_t datetime_round(int64_t us, int precision)
     if (precision < 0 || precision >= PRECISION_MAX) {
         return us;
     }
-    uint64_t unit = (uint64_t)precision_units[precision];
+    /* PostgreSQL lets the sum wrap around at the end of the range, so it does here. */
+    int64_t unit = precision_units[precision];
     uint64_t magnitude = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
-    uint64_t rounded = (magnitude + unit / 2) / unit * unit;
-    return (int64_t)(us < 0 ? 0 - rounded : rounded);
+    int64_t rounded = (int64_t)(magnitude + (uint64_t)unit / 2) / unit * unit;
+    return us < 0 ? -rounded : rounded;
 }
 
 int64_t timestamp_round(int64_t us, int precision)

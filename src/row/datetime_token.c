@@ -182,7 +182,6 @@ static struct word find(const struct entry *entries, size_t count, const char *t
 struct word token_date_word(const char *text)
 {
     static const struct entry entries[] = {
-        {"+infinity", {WORD_INFINITY, 0}},
         {"-infinity", {WORD_MINUS_INFINITY, 0}},
         {"infinity", {WORD_INFINITY, 0}},
         {"epoch", {WORD_EPOCH, 0}},
