@@ -583,10 +583,13 @@ static void is_poisoned_by_what_the_owner_finds(void **unused)
     folder_drop(path);
 }
 
+enum { NAMES_BYTES = 64 };
+
 static int name_gather(void *ctx, const char *name)
 {
-    strcat(ctx, name);
-    strcat(ctx, " ");
+    char *names = ctx;
+    size_t used = strlen(names);
+    snprintf(names + used, NAMES_BYTES - used, "%s ", name);
     return 0;
 }
 
@@ -601,7 +604,7 @@ static void lists_the_maps_of_the_last_checkpoint_by_name(void **unused)
     open_at(&ix, &m, path, 0);
     ok(index_map_open(ix, "b", &m, &err), &err);
     ok(index_map_open(ix, "a", &m, &err), &err);
-    char names[64] = "";
+    char names[NAMES_BYTES] = "";
     ok(index_maps(ix, name_gather, names, &err), &err);
     assert_string_equal(names, "");
     ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 0}, &err), &err);

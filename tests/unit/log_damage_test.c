@@ -158,7 +158,7 @@ static void a_log_cut_at_any_offset_opens_with_a_prefix(void **state)
         assert_int_equal(seen, expected);
         assert_int_equal(read_what_is_there(f, (struct log_watermark){0}, false, &seen), STATUS_OK);
         assert_int_equal(seen, expected);
-        strcat(path, ".torn-1");
+        snprintf(path + strlen(path), sizeof path - strlen(path), ".torn-1");
         assert_int_equal(file_exists(path), !clean);
         f->count = expected;
         uint64_t replaced = f->tags[expected];
@@ -386,7 +386,7 @@ static void a_half_made_segment_is_removed(void **state)
     small_log_make(f, &l, 2);
     char path[SEGMENT_PATH_BYTES + 8];
     segment_name(f, 2, path);
-    strcat(path, ".tmp");
+    snprintf(path + strlen(path), sizeof path - strlen(path), ".tmp");
     file_put(path, l.files[0], 1000);
     uint64_t seen;
     assert_int_equal(read_what_is_there(f, l.end, false, &seen), STATUS_OK);

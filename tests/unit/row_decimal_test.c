@@ -22,15 +22,16 @@ static const char *text_of(struct bytes b) /* valid until the arena is reset */
     return arena_strndup(&arena, (const char *)b.data, b.len);
 }
 
-typedef enum status binary_function(struct arena *, const struct datum *, const struct datum *, struct datum *, struct error *);
+typedef enum status binary_function(struct arena *, const struct datum *, const struct datum *, struct datum *,
+                                    struct error *);
 
 static binary_function *find_binary(const char *op)
 {
     static const struct {
         const char *name;
         binary_function *call;
-    } all[] = { { "add", decimal_add },       { "subtract", decimal_subtract }, { "multiply", decimal_multiply },
-                { "divide", decimal_divide }, { "modulo", decimal_modulo },     { "quotient", decimal_quotient } };
+    } all[] = {{"add", decimal_add},       {"subtract", decimal_subtract}, {"multiply", decimal_multiply},
+               {"divide", decimal_divide}, {"modulo", decimal_modulo},     {"quotient", decimal_quotient}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         if (strcmp(all[i].name, op) == 0) {
             return all[i].call;
@@ -71,15 +72,16 @@ static enum status answer_other(const char *op, const struct datum *x, const str
     return STATUS_OK;
 }
 
-static enum status answer_single(const char *op, const struct datum *x, const char *y, struct datum *out, struct error *err)
+static enum status answer_single(const char *op, const struct datum *x, const char *y, struct datum *out,
+                                 struct error *err)
 {
     int precision;
     int scale;
     *out = *x;
     if (strcmp(op, "round") == 0) {
-        *out = decimal_round(&arena, x, atoi(y));
+        *out = decimal_round(&arena, x, (int)strtol(y, NULL, 10));
     } else if (strcmp(op, "truncate") == 0) {
-        *out = decimal_truncate(&arena, x, atoi(y));
+        *out = decimal_truncate(&arena, x, (int)strtol(y, NULL, 10));
     } else if (strcmp(op, "floor") == 0) {
         *out = decimal_floor(&arena, x);
     } else if (strcmp(op, "ceil") == 0) {
@@ -89,7 +91,8 @@ static enum status answer_single(const char *op, const struct datum *x, const ch
     } else if (strcmp(op, "absolute") == 0) {
         *out = decimal_absolute(&arena, x);
     } else if (sscanf(op, "numeric(%d,%d)", &precision, &scale) == 2) {
-        return decimal_apply_typmod(&arena, (int32_t)((uint32_t)precision << 16 | ((uint32_t)scale & 0x7ff)) + 4, out, err);
+        return decimal_apply_typmod(&arena, (int32_t)((uint32_t)precision << 16 | ((uint32_t)scale & 0x7ff)) + 4, out,
+                                    err);
     } else {
         assert_string_equal(op, "parse");
     }
@@ -99,7 +102,7 @@ static enum status answer_single(const char *op, const struct datum *x, const ch
 static enum status answer(const char *op, struct bytes x, struct bytes y, struct buffer *out, struct error *err)
 {
     struct datum dx;
-    struct datum dy = { 0 };
+    struct datum dy = {0};
     struct datum result;
     bool known;
     if (strcmp(op, "from_double") == 0) {
@@ -154,8 +157,8 @@ static void every_recorded_answer_of_postgresql_is_given(void **state)
         }
         count++;
         if (!bytes_equal(buffer_bytes(&got), f[3]) && failures++ < SHOWN_FAILURES_MAX) {
-            print_error("%s(%s, %s)\n  is  %s\n  not %.*s\n", text_of(f[0]), text_of(f[1]), text_of(f[2]), text_of(f[3]), (int)got.len,
-                        (const char *)got.data);
+            print_error("%s(%s, %s)\n  is  %s\n  not %.*s\n", text_of(f[0]), text_of(f[1]), text_of(f[2]),
+                        text_of(f[3]), (int)got.len, (const char *)got.data);
         }
         buffer_release(&got);
         arena_reset(&arena);
@@ -168,10 +171,14 @@ static void every_recorded_answer_of_postgresql_is_given(void **state)
 static void numbers_at_the_edges_of_int128_survive_printing_and_negation(void **state)
 {
     (void)state;
-    static const char *const edges[] = { "170141183460469231731687303715884105727",  "-170141183460469231731687303715884105728",
-                                         "-170141183460469231731687303715884105727", "170141183460469231731687303715884105728",
-                                         "9223372036854775807",                      "-9223372036854775808",
-                                         "9223372036854775808",                      "-9223372036854775809" };
+    static const char *const edges[] = {"170141183460469231731687303715884105727",
+                                        "-170141183460469231731687303715884105728",
+                                        "-170141183460469231731687303715884105727",
+                                        "170141183460469231731687303715884105728",
+                                        "9223372036854775807",
+                                        "-9223372036854775808",
+                                        "9223372036854775808",
+                                        "-9223372036854775809"};
     for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
         struct datum d;
         struct error err;
@@ -190,7 +197,7 @@ static void numbers_at_the_edges_of_int128_survive_printing_and_negation(void **
 static void a_coefficient_comes_back_from_its_bytes(void **state)
 {
     (void)state;
-    struct random r = { 7 };
+    struct random r = {7};
     for (int i = 0; i < 20000; i++) {
         struct datum d = random_numeric(&r, &arena);
         if (decimal_kind(&d) != DECIMAL_FINITE) {
@@ -213,7 +220,7 @@ static void a_coefficient_comes_back_from_its_bytes(void **state)
 static void sums_and_products_can_be_undone(void **state)
 {
     (void)state;
-    struct random r = { 11 };
+    struct random r = {11};
     for (int i = 0; i < 20000; i++) {
         struct error err;
         struct datum x = random_numeric(&r, &arena);
