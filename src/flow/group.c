@@ -1,10 +1,11 @@
 /* GROUP BY and DISTINCT.
  *
- * Map "group/...": group key (equality form) -> row count, then the state of each aggregate (aggregate.c). Map "values/...": what must be
- * kept row by row: aggregate number (be16), group key, value (image form; inverted for max) -> weight. min and max read its first
- * entry; DISTINCT aggregates see a value come when its first copy comes and go with its last; group columns whose equal values may look
- * different are shown as the smallest of the images present, taken together (all are those of one row). So the output is a function of
- * the rows that are there, not of how they came. */
+ * Map "group/...": group key (equality form) -> row count, then the state of each aggregate (aggregate.c). Map
+ * "values/...": what must be kept row by row: aggregate number (be16), group key, value (image form; inverted for max)
+ * -> weight. min and max read its first entry; DISTINCT aggregates see a value come when its first copy comes and go
+ * with its last; group columns whose equal values may look different are shown as the smallest of the images present,
+ * taken together (all are those of one row). So the output is a function of the rows that are there, not of how they
+ * came. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
@@ -26,7 +27,7 @@ struct group {
     bool lossy; /* some group column's equal values may look different */
     bool global;
     struct store_map *map;
-    struct store_map *values; /* NULL where nothing is kept row by row */
+    struct store_map *values;    /* NULL where nothing is kept row by row */
     struct store_cursor *cursor; /* over values */
     struct bag delta;
     struct touched *touched; /* of this run, by entry of `delta`; only where no values are kept */
@@ -117,9 +118,9 @@ enum status group_open(struct flow *f, struct node *n, struct error *err)
             note_argument(g, &f->arena, p->aggregates[i].filter);
         }
     }
-    g->aggregates = (struct aggregate_set){ .items = p->aggregates,
-                                            .count = p->kind == PLAN_DISTINCT ? 0 : p->aggregate_count,
-                                            .input = n->inputs[0]->plan->columns };
+    g->aggregates = (struct aggregate_set){.items = p->aggregates,
+                                           .count = p->kind == PLAN_DISTINCT ? 0 : p->aggregate_count,
+                                           .input = n->inputs[0]->plan->columns};
     return open_maps(f, n, g, err);
 }
 
@@ -143,7 +144,8 @@ static void value_prefix(const struct touched *t, uint32_t slot, struct buffer *
 }
 
 /* The first entry under a prefix, without its first `skip` bytes; `*found` false where there is none. */
-static enum status first_entry(struct touched *t, struct bytes prefix, size_t skip, struct bytes *out, bool *found, struct error *err)
+static enum status first_entry(struct touched *t, struct bytes prefix, size_t skip, struct bytes *out, bool *found,
+                               struct error *err)
 {
     struct group *g = t->node->group;
     struct bytes key;
@@ -172,7 +174,8 @@ static enum status first_value(struct touched *t, struct bytes prefix, size_t sk
 }
 
 /* A value of a DISTINCT aggregate: fed on only when its class of equal values comes, goes or shows another image. */
-static enum status change_distinct(struct touched *t, uint32_t i, const struct datum *d, int64_t weight, struct error *err)
+static enum status change_distinct(struct touched *t, uint32_t i, const struct datum *d, int64_t weight,
+                                   struct error *err)
 {
     struct group *g = t->node->group;
     const struct plan_aggregate *a = &g->aggregates.items[i];
@@ -210,8 +213,8 @@ static unsigned value_flags(const struct plan_aggregate *a)
     return TUPLE_IMAGE | (a->kind == AGGREGATE_MAX ? (unsigned)TUPLE_DESC : 0u);
 }
 
-static enum status keep_value(struct touched *t, uint32_t slot, enum type_kind kind, unsigned flags, const struct datum *d,
-                              int64_t weight, struct error *err)
+static enum status keep_value(struct touched *t, uint32_t slot, enum type_kind kind, unsigned flags,
+                              const struct datum *d, int64_t weight, struct error *err)
 {
     struct flow *f = t->flow;
     buffer_reset(&f->key);
@@ -235,7 +238,8 @@ static enum status keep_images(struct touched *t, const struct datum *row, int64
     return weight_add(g->values, buffer_bytes(&f->key), weight, NULL, err);
 }
 
-static enum status change_aggregate(struct touched *t, uint32_t i, const struct datum *row, int64_t weight, struct error *err)
+static enum status change_aggregate(struct touched *t, uint32_t i, const struct datum *row, int64_t weight,
+                                    struct error *err)
 {
     struct group *g = t->node->group;
     const struct plan_aggregate *a = &g->aggregates.items[i];
@@ -279,7 +283,8 @@ static enum status group_columns(struct touched *t, struct datum *out, struct er
         TRY(first_entry(t, buffer_bytes(&t->flow->key), t->flow->key.len, &images, &found, err));
     }
     if (!found) {
-        return error_set(err, STATUS_CORRUPT, 0, "%s: a group has no image; the state is not what the log folds to", t->node->what);
+        return error_set(err, STATUS_CORRUPT, 0, "%s: a group has no image; the state is not what the log folds to",
+                         t->node->what);
     }
     for (uint32_t i = 0; i < g->column_count; i++) {
         enum type_kind kind = input_kind(t->node, g->columns[i]);
@@ -299,8 +304,8 @@ static enum status min_or_max(struct touched *t, uint32_t i, struct datum *out, 
     *out = DATUM_NULL;
     buffer_reset(&t->flow->key);
     value_prefix(t, i, &t->flow->key);
-    return first_value(t, buffer_bytes(&t->flow->key), t->flow->key.len, g->aggregates.input[a->argument].type.kind, value_flags(a),
-                       out, &found, err);
+    return first_value(t, buffer_bytes(&t->flow->key), t->flow->key.len, g->aggregates.input[a->argument].type.kind,
+                       value_flags(a), out, &found, err);
 }
 
 static const struct error *keep_failure(struct touched *t, const struct error *failure)
@@ -338,7 +343,8 @@ static bool rows_identical(const struct node *n, const struct datum *x, const st
     return true;
 }
 
-static enum status emit(struct touched *t, const struct datum *row, const struct error *failure, int64_t weight, struct error *err)
+static enum status emit(struct touched *t, const struct datum *row, const struct error *failure, int64_t weight,
+                        struct error *err)
 {
     struct node *n = t->node;
     if (failure != NULL) {
@@ -417,10 +423,10 @@ static void append_group_key(struct flow *f, const struct node *n, const struct 
     }
 }
 
-static enum status touch(struct touched *t, struct flow *f, struct node *n, struct bytes key, const struct datum *sample,
-                         struct error *err)
+static enum status touch(struct touched *t, struct flow *f, struct node *n, struct bytes key,
+                         const struct datum *sample, struct error *err)
 {
-    *t = (struct touched){ .flow = f, .node = n, .sample = sample };
+    *t = (struct touched){.flow = f, .node = n, .sample = sample};
     t->key = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
     return begin_group(t, err);
 }
@@ -468,7 +474,8 @@ static void gather(struct flow *f, struct node *n)
     }
 }
 
-/* Where values are kept, a value must not seem to go because its retraction came before its insertion: the run is netted first. */
+/* Where values are kept, a value must not seem to go because its retraction came before its insertion: the run is
+ * netted first. */
 static enum status run_netted(struct flow *f, struct node *n, struct error *err)
 {
     struct group *g = n->group;

@@ -59,8 +59,8 @@ static inline struct pgrelation *pgrelation_find(struct pgrelation_set *set, uin
 /* Takes a description: `columns` (names included) is copied, `key` is filled in here. */
 struct pgrelation *pgrelation_describe(struct pgrelation_set *set, uint32_t oid, const char *schema, const char *name,
                                        const struct pgcolumn *columns, uint32_t column_count);
-/* Appends a SCHEMA item with a fresh id if the description in the log is not this one. `commit` is the caller's count.
- */
+/* Appends a SCHEMA item with a fresh id if the description in the log is not this one. `commit` is the caller's
+ * count. */
 void pgrelation_journal(struct pgrelation_set *set, struct pgrelation *relation, uint64_t commit, struct buffer *out);
 /* Commit `commit` was abandoned: what it journalled is not in the log. */
 void pgrelation_forget(struct pgrelation_set *set, uint64_t commit);

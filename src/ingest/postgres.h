@@ -153,8 +153,8 @@ bool postgres_parse_u64(const char *text, uint64_t *out);
 
 /* ---- postgres_session.c: who the server is, and the slot ---- */
 
-/* After the replication connection is there: identifies, checks, decides about the slot and goes into the next state.
- */
+/* After the replication connection is there: identifies, checks, decides about the slot and goes into the next
+ * state. */
 enum status postgres_session_begin(struct postgres *p, struct error *err);
 enum status postgres_slot_create(struct postgres *p, struct error *err);      /* WAITING -> CREATING_SLOT */
 enum status postgres_slot_create_step(struct postgres *p, struct error *err); /* -> COPYING */

@@ -341,8 +341,8 @@ static bool has_primary(const struct source_columns *columns)
     return found;
 }
 
-/* Rows are kept by the declared key, so the source must keep it unique, not null, and at every moment of a transaction.
- */
+/* Rows are kept by the declared key, so the source must keep it unique, not null, and at every moment of a
+ * transaction. */
 static enum status check_unique(struct check *c, const struct catalog_table *t, const char *oid, struct error *err)
 {
     static const char format[] =

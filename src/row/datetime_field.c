@@ -199,8 +199,8 @@ static struct datetime_part julian_with_time(int64_t julian, int64_t us_of_day)
     return (struct datetime_part){.coefficient = julian * power + fraction, .scale = scale};
 }
 
-/* Microseconds since 1970. Where they do not fit 64 bits, PostgreSQL divides as numeric and so keeps four digits only.
- */
+/* Microseconds since 1970. Where they do not fit 64 bits, PostgreSQL divides as numeric and so keeps four digits
+ * only. */
 static int128 epoch_of(int64_t us)
 {
     int128 epoch = (int128)us + DATETIME_EPOCH_US;

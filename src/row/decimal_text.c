@@ -1,5 +1,5 @@
-/* numeric in and out of text, digits and floats. The syntax is numeric_in's of PostgreSQL 15, strtol's blanks after the "e"
- * included. Up to 18 digits never leave int64. */
+/* numeric in and out of text, digits and floats. The syntax is numeric_in's of PostgreSQL 15, strtol's blanks after the
+ * "e" included. Up to 18 digits never leave int64. */
 #include "row/decimal.h"
 
 #include "base/memory.h"
@@ -188,7 +188,7 @@ static bool parse_plain(struct bytes text, struct datum *out)
         return false; /* 19 digits may be too many */
     }
     int64_t value = (int64_t)v;
-    *out = (struct datum){ .v.i = negative ? -value : value, .len = point == NULL ? 0 : (uint32_t)(end - point - 1) };
+    *out = (struct datum){.v.i = negative ? -value : value, .len = point == NULL ? 0 : (uint32_t)(end - point - 1)};
     return true;
 }
 
@@ -198,13 +198,13 @@ static bool parse_word(struct bytes text, struct datum *out)
         const char *word;
         enum decimal_kind kind;
     } words[] = {
-        { "NaN", DECIMAL_NAN },
-        { "Infinity", DECIMAL_INFINITY },
-        { "+Infinity", DECIMAL_INFINITY },
-        { "-Infinity", DECIMAL_MINUS_INFINITY },
-        { "inf", DECIMAL_INFINITY },
-        { "+inf", DECIMAL_INFINITY },
-        { "-inf", DECIMAL_MINUS_INFINITY },
+        {"NaN", DECIMAL_NAN},
+        {"Infinity", DECIMAL_INFINITY},
+        {"+Infinity", DECIMAL_INFINITY},
+        {"-Infinity", DECIMAL_MINUS_INFINITY},
+        {"inf", DECIMAL_INFINITY},
+        {"+inf", DECIMAL_INFINITY},
+        {"-inf", DECIMAL_MINUS_INFINITY},
     };
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strlen(words[i].word) == text.len && strncasecmp(words[i].word, (const char *)text.data, text.len) == 0) {
@@ -235,8 +235,8 @@ static const uint8_t *parse_exponent(const uint8_t *p, const uint8_t *end, int64
 }
 
 /* Gathers the digits of text without blanks around it. */
-static enum status parse_number(struct bytes text, struct bytes whole, uint8_t *digits, struct arena *a, struct datum *out,
-                                struct error *err)
+static enum status parse_number(struct bytes text, struct bytes whole, uint8_t *digits, struct arena *a,
+                                struct datum *out, struct error *err)
 {
     const uint8_t *p = text.data;
     const uint8_t *end = p + text.len;

@@ -1,5 +1,5 @@
-/* Type names: one table of the kinds with their spellings and oids (PostgreSQL's pg_type.dat), and a list of the other core
- * types that are carried as text. */
+/* Type names: one table of the kinds with their spellings and oids (PostgreSQL's pg_type.dat), and a list of the other
+ * core types that are carried as text. */
 #include "row/type.h"
 
 #include "row/datum_interval.h"
@@ -17,26 +17,26 @@ struct kind_row {
 };
 
 static const struct kind_row kinds[] = {
-    { TYPE_UNKNOWN, 705, "unknown", { NULL } },
-    { TYPE_BOOL, 16, "boolean", { "bool", "boolean", NULL } },
-    { TYPE_INT2, 21, "smallint", { "int2", "smallint", "smallserial", "serial2" } },
-    { TYPE_INT4, 23, "integer", { "int4", "integer", "int", "serial" } },
-    { TYPE_INT8, 20, "bigint", { "int8", "bigint", "bigserial", "serial8" } },
-    { TYPE_NUMERIC, 1700, "numeric", { "numeric", "decimal", "dec", NULL } },
-    { TYPE_FLOAT4, 700, "real", { "float4", "real", NULL } },
-    { TYPE_FLOAT8, 701, "double precision", { "float8", "double precision", "float", NULL } },
-    { TYPE_TEXT, 25, "text", { "text", NULL } },
-    { TYPE_VARCHAR, 1043, "character varying", { "varchar", "character varying", NULL } },
-    { TYPE_BPCHAR, 1042, "character", { "bpchar", "character", "char", NULL } },
-    { TYPE_BYTEA, 17, "bytea", { "bytea", NULL } },
-    { TYPE_DATE, 1082, "date", { "date", NULL } },
-    { TYPE_TIME, 1083, "time without time zone", { "time", "time without time zone", NULL } },
-    { TYPE_TIMESTAMP, 1114, "timestamp without time zone", { "timestamp", "timestamp without time zone", NULL } },
-    { TYPE_TIMESTAMPTZ, 1184, "timestamp with time zone", { "timestamptz", "timestamp with time zone", NULL } },
-    { TYPE_INTERVAL, 1186, "interval", { "interval", NULL } },
-    { TYPE_UUID, 2950, "uuid", { "uuid", NULL } },
-    { TYPE_JSON, 114, "json", { "json", NULL } },
-    { TYPE_JSONB, 3802, "jsonb", { "jsonb", NULL } },
+    {TYPE_UNKNOWN, 705, "unknown", {NULL}},
+    {TYPE_BOOL, 16, "boolean", {"bool", "boolean", NULL}},
+    {TYPE_INT2, 21, "smallint", {"int2", "smallint", "smallserial", "serial2"}},
+    {TYPE_INT4, 23, "integer", {"int4", "integer", "int", "serial"}},
+    {TYPE_INT8, 20, "bigint", {"int8", "bigint", "bigserial", "serial8"}},
+    {TYPE_NUMERIC, 1700, "numeric", {"numeric", "decimal", "dec", NULL}},
+    {TYPE_FLOAT4, 700, "real", {"float4", "real", NULL}},
+    {TYPE_FLOAT8, 701, "double precision", {"float8", "double precision", "float", NULL}},
+    {TYPE_TEXT, 25, "text", {"text", NULL}},
+    {TYPE_VARCHAR, 1043, "character varying", {"varchar", "character varying", NULL}},
+    {TYPE_BPCHAR, 1042, "character", {"bpchar", "character", "char", NULL}},
+    {TYPE_BYTEA, 17, "bytea", {"bytea", NULL}},
+    {TYPE_DATE, 1082, "date", {"date", NULL}},
+    {TYPE_TIME, 1083, "time without time zone", {"time", "time without time zone", NULL}},
+    {TYPE_TIMESTAMP, 1114, "timestamp without time zone", {"timestamp", "timestamp without time zone", NULL}},
+    {TYPE_TIMESTAMPTZ, 1184, "timestamp with time zone", {"timestamptz", "timestamp with time zone", NULL}},
+    {TYPE_INTERVAL, 1186, "interval", {"interval", NULL}},
+    {TYPE_UUID, 2950, "uuid", {"uuid", NULL}},
+    {TYPE_JSON, 114, "json", {"json", NULL}},
+    {TYPE_JSONB, 3802, "jsonb", {"jsonb", NULL}},
 };
 enum { KIND_ROW_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -47,35 +47,35 @@ struct other_row {
 };
 
 static const struct other_row others[] = {
-    { "timetz", "time with time zone", 1266 },
-    { "time with time zone", "time with time zone", 1266 },
-    { "money", "money", 790 },
-    { "inet", "inet", 869 },
-    { "cidr", "cidr", 650 },
-    { "macaddr", "macaddr", 829 },
-    { "macaddr8", "macaddr8", 774 },
-    { "bit", "bit", 1560 },
-    { "varbit", "bit varying", 1562 },
-    { "xml", "xml", 142 },
-    { "name", "name", 19 },
-    { "oid", "oid", 26 },
-    { "point", "point", 600 },
-    { "line", "line", 628 },
-    { "lseg", "lseg", 601 },
-    { "box", "box", 603 },
-    { "path", "path", 602 },
-    { "polygon", "polygon", 604 },
-    { "circle", "circle", 718 },
-    { "tsvector", "tsvector", 3614 },
-    { "tsquery", "tsquery", 3615 },
-    { "pg_lsn", "pg_lsn", 3220 },
-    { "jsonpath", "jsonpath", 4072 },
-    { "int4range", "int4range", 3904 },
-    { "int8range", "int8range", 3926 },
-    { "numrange", "numrange", 3906 },
-    { "tsrange", "tsrange", 3908 },
-    { "tstzrange", "tstzrange", 3910 },
-    { "daterange", "daterange", 3912 },
+    {"timetz", "time with time zone", 1266},
+    {"time with time zone", "time with time zone", 1266},
+    {"money", "money", 790},
+    {"inet", "inet", 869},
+    {"cidr", "cidr", 650},
+    {"macaddr", "macaddr", 829},
+    {"macaddr8", "macaddr8", 774},
+    {"bit", "bit", 1560},
+    {"varbit", "bit varying", 1562},
+    {"xml", "xml", 142},
+    {"name", "name", 19},
+    {"oid", "oid", 26},
+    {"point", "point", 600},
+    {"line", "line", 628},
+    {"lseg", "lseg", 601},
+    {"box", "box", 603},
+    {"path", "path", 602},
+    {"polygon", "polygon", 604},
+    {"circle", "circle", 718},
+    {"tsvector", "tsvector", 3614},
+    {"tsquery", "tsquery", 3615},
+    {"pg_lsn", "pg_lsn", 3220},
+    {"jsonpath", "jsonpath", 4072},
+    {"int4range", "int4range", 3904},
+    {"int8range", "int8range", 3926},
+    {"numrange", "numrange", 3906},
+    {"tsrange", "tsrange", 3908},
+    {"tstzrange", "tstzrange", 3910},
+    {"daterange", "daterange", 3912},
 };
 enum { OTHER_ROW_COUNT = sizeof others / sizeof others[0] };
 
@@ -84,26 +84,26 @@ static const struct {
     uint32_t oid;
     const char *sql;
 } arrays[] = {
-    { 1000, "boolean[]" },
-    { 1005, "smallint[]" },
-    { 1007, "integer[]" },
-    { 1016, "bigint[]" },
-    { 1231, "numeric[]" },
-    { 1021, "real[]" },
-    { 1022, "double precision[]" },
-    { 1009, "text[]" },
-    { 1015, "character varying[]" },
-    { 1014, "character[]" },
-    { 1001, "bytea[]" },
-    { 1182, "date[]" },
-    { 1183, "time without time zone[]" },
-    { 1115, "timestamp without time zone[]" },
-    { 1185, "timestamp with time zone[]" },
-    { 1187, "interval[]" },
-    { 2951, "uuid[]" },
-    { 199, "json[]" },
-    { 3807, "jsonb[]" },
-    { 1041, "inet[]" },
+    {1000, "boolean[]"},
+    {1005, "smallint[]"},
+    {1007, "integer[]"},
+    {1016, "bigint[]"},
+    {1231, "numeric[]"},
+    {1021, "real[]"},
+    {1022, "double precision[]"},
+    {1009, "text[]"},
+    {1015, "character varying[]"},
+    {1014, "character[]"},
+    {1001, "bytea[]"},
+    {1182, "date[]"},
+    {1183, "time without time zone[]"},
+    {1115, "timestamp without time zone[]"},
+    {1185, "timestamp with time zone[]"},
+    {1187, "interval[]"},
+    {2951, "uuid[]"},
+    {199, "json[]"},
+    {3807, "jsonb[]"},
+    {1041, "inet[]"},
 };
 
 /* The fields of an interval's mask as intervaltypmodout prints them; NULL for no mask of the grammar. */
@@ -121,19 +121,19 @@ static const char *range_text(uint32_t range)
         uint32_t range;
         const char *text;
     } ranges[] = {
-        { YEAR, " year" },
-        { MONTH, " month" },
-        { DAY, " day" },
-        { HOUR, " hour" },
-        { MINUTE, " minute" },
-        { SECOND, " second" },
-        { YEAR | MONTH, " year to month" },
-        { DAY | HOUR, " day to hour" },
-        { DAY | HOUR | MINUTE, " day to minute" },
-        { DAY | HOUR | MINUTE | SECOND, " day to second" },
-        { HOUR | MINUTE, " hour to minute" },
-        { HOUR | MINUTE | SECOND, " hour to second" },
-        { MINUTE | SECOND, " minute to second" },
+        {YEAR, " year"},
+        {MONTH, " month"},
+        {DAY, " day"},
+        {HOUR, " hour"},
+        {MINUTE, " minute"},
+        {SECOND, " second"},
+        {YEAR | MONTH, " year to month"},
+        {DAY | HOUR, " day to hour"},
+        {DAY | HOUR | MINUTE, " day to minute"},
+        {DAY | HOUR | MINUTE | SECOND, " day to second"},
+        {HOUR | MINUTE, " hour to minute"},
+        {HOUR | MINUTE | SECOND, " hour to second"},
+        {MINUTE | SECOND, " minute to second"},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         if (ranges[i].range == range) {
@@ -145,7 +145,7 @@ static const char *range_text(uint32_t range)
 
 struct type type_make(enum type_kind kind)
 {
-    return (struct type){ .kind = kind, .typmod = -1 };
+    return (struct type){.kind = kind, .typmod = -1};
 }
 
 static const struct kind_row *row_of(enum type_kind kind)
@@ -173,8 +173,9 @@ static const struct kind_row *row_by_name(const char *name)
 static enum status check_count(const char *name, struct type_modifiers m, size_t max, struct error *err)
 {
     if (m.count > max) {
-        return error_set(err, STATUS_INVALID, 0, max == 0 ? "type modifier is not allowed for type \"%s\"" : "invalid type modifier for type \"%s\"",
-                         name);
+        return error_set(
+            err, STATUS_INVALID, 0,
+            max == 0 ? "type modifier is not allowed for type \"%s\"" : "invalid type modifier for type \"%s\"", name);
     }
     return STATUS_OK;
 }
@@ -188,17 +189,19 @@ static enum status set_numeric(struct type_modifiers m, struct type *out, struct
     int32_t precision = m.values[0];
     int32_t scale = m.count == 2 ? m.values[1] : 0;
     if (precision < 1 || precision > NUMERIC_PRECISION_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "NUMERIC precision %d must be between 1 and %d", precision, NUMERIC_PRECISION_MAX);
+        return error_set(err, STATUS_INVALID, 0, "NUMERIC precision %d must be between 1 and %d", precision,
+                         NUMERIC_PRECISION_MAX);
     }
     if (scale < -NUMERIC_PRECISION_MAX || scale > NUMERIC_PRECISION_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "NUMERIC scale %d must be between %d and %d", scale, -NUMERIC_PRECISION_MAX,
-                         NUMERIC_PRECISION_MAX);
+        return error_set(err, STATUS_INVALID, 0, "NUMERIC scale %d must be between %d and %d", scale,
+                         -NUMERIC_PRECISION_MAX, NUMERIC_PRECISION_MAX);
     }
     out->typmod = (int32_t)(((uint32_t)precision << 16) | ((uint32_t)scale & 0x7ff)) + TYPMOD_HEAD;
     return STATUS_OK;
 }
 
-static enum status set_length(const char *name, struct type_modifiers m, int32_t implied, struct type *out, struct error *err)
+static enum status set_length(const char *name, struct type_modifiers m, int32_t implied, struct type *out,
+                              struct error *err)
 {
     TRY(check_count(name, m, 1, err));
     int32_t length = m.count == 1 ? m.values[0] : implied;
@@ -215,7 +218,8 @@ static enum status set_length(const char *name, struct type_modifiers m, int32_t
 static enum status check_precision(const char *name, int32_t precision, struct error *err)
 {
     if (precision < 0 || precision > FRACTION_DIGITS_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must be between 0 and %d", name, precision, FRACTION_DIGITS_MAX);
+        return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must be between 0 and %d", name, precision,
+                         FRACTION_DIGITS_MAX);
     }
     return STATUS_OK;
 }
@@ -303,7 +307,7 @@ static enum status set_modifiers(const char *name, struct type_modifiers m, stru
 
 static void print_other(const char *name, const char *sql, struct type_modifiers m, struct type *out)
 {
-    *out = (struct type){ .kind = TYPE_OTHER, .typmod = -1 };
+    *out = (struct type){.kind = TYPE_OTHER, .typmod = -1};
     bool bits = strcmp(name, "bit") == 0 || strcmp(name, "varbit") == 0;
     if (m.count == 1 && strcmp(sql, "time with time zone") == 0) {
         snprintf(out->name, sizeof out->name, "time(%d) with time zone", m.values[0]);
@@ -326,10 +330,10 @@ static const struct other_row *other_by_name(const char *name)
     return NULL;
 }
 
-enum status type_from_name(const char *name, struct type_modifiers modifiers, bool array, bool allow_other, struct type *out,
-                           struct error *err)
+enum status type_from_name(const char *name, struct type_modifiers modifiers, bool array, bool allow_other,
+                           struct type *out, struct error *err)
 {
-    *out = (struct type){ .kind = TYPE_UNKNOWN, .typmod = -1 };
+    *out = (struct type){.kind = TYPE_UNKNOWN, .typmod = -1};
     const struct kind_row *row = row_by_name(name);
     const struct other_row *other = row == NULL ? other_by_name(name) : NULL;
     if (row == NULL && other == NULL && !allow_other) {
@@ -344,7 +348,7 @@ enum status type_from_name(const char *name, struct type_modifiers modifiers, bo
     if (array) { /* format_type of an array is its element's with [] */
         char element[TYPE_NAME_BYTES];
         type_text(out, element);
-        *out = (struct type){ .kind = TYPE_OTHER, .typmod = out->typmod };
+        *out = (struct type){.kind = TYPE_OTHER, .typmod = out->typmod};
         snprintf(out->name, sizeof out->name, "%.*s[]", TYPE_NAME_BYTES - 3, element);
     }
     return STATUS_OK;
@@ -354,13 +358,13 @@ struct type type_from_oid(uint32_t oid, int32_t typmod)
 {
     for (size_t i = 0; i < KIND_ROW_COUNT; i++) {
         if (kinds[i].oid == oid && kinds[i].kind != TYPE_UNKNOWN) {
-            return (struct type){ .kind = kinds[i].kind, .typmod = typmod };
+            return (struct type){.kind = kinds[i].kind, .typmod = typmod};
         }
     }
-    struct type type = { .kind = TYPE_OTHER, .typmod = typmod };
+    struct type type = {.kind = TYPE_OTHER, .typmod = typmod};
     for (size_t i = 0; i < OTHER_ROW_COUNT; i++) {
         if (others[i].oid == oid) {
-            struct type_modifiers m = { .values = { typmod }, .count = typmod >= 0 ? 1 : 0 };
+            struct type_modifiers m = {.values = {typmod}, .count = typmod >= 0 ? 1 : 0};
             print_other(others[i].name, others[i].sql, m, &type);
             return type;
         }
@@ -450,5 +454,6 @@ bool type_is_comparable(enum type_kind kind)
 
 bool type_is_image_lossy(enum type_kind kind)
 {
-    return kind == TYPE_NUMERIC || kind == TYPE_FLOAT4 || kind == TYPE_FLOAT8 || kind == TYPE_INTERVAL || kind == TYPE_BPCHAR;
+    return kind == TYPE_NUMERIC || kind == TYPE_FLOAT4 || kind == TYPE_FLOAT8 || kind == TYPE_INTERVAL ||
+           kind == TYPE_BPCHAR;
 }

@@ -137,8 +137,8 @@ enum status index_cursor_seek(struct store_cursor *c, struct bytes key, struct e
     if (index_is_poisoned_or_raised(c->map->index)) {
         TRY(index_check(c->map->index, err));
     }
-    /* `key` may be what this cursor handed out, but then it is not in position_kept: only lost entries are kept there.
-     */
+    /* `key` may be what this cursor handed out, but then it is not in position_kept: only lost entries are kept
+     * there. */
     buffer_reset(&c->position_kept);
     buffer_append(&c->position_kept, key.data, key.len);
     c->position = buffer_bytes(&c->position_kept);

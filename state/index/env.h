@@ -50,8 +50,8 @@ enum status env_write_commit(struct env_txn *txn, struct error *err); /* ends it
 void env_write_abort(struct env_txn *txn);                            /* NULL is fine */
 
 /* `*map` is a number valid in this transaction and, once it is committed, in all that begin later (a snapshot is
- * committed by env_maps_open alone). ENV_MAP_NONE and STATUS_NOT_FOUND where it does not exist and `create` is not set.
- */
+ * committed by env_maps_open alone). ENV_MAP_NONE and STATUS_NOT_FOUND where it does not exist and `create` is not
+ * set. */
 enum status env_map_open(struct env_txn *txn, const char *name, bool create, unsigned *map, struct error *err);
 /* Opens all maps that exist, so that their numbers are valid in transactions that begin later. No other transaction may
  * be opening maps meanwhile. */

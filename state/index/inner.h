@@ -132,8 +132,8 @@ void index_greatest_set(struct index_greatest *g, struct bytes stored_key);
 void index_greatest_release(struct index_greatest *g);
 
 /* cursor.c */
-/* Before the view moves or a generation goes: every open cursor keeps a copy of its position and lets go of the rest.
- */
+/* Before the view moves or a generation goes: every open cursor keeps a copy of its position and lets go of the
+ * rest. */
 void index_cursors_detach(struct index *ix);
 
 /* checkpoint.c */

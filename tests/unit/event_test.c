@@ -19,11 +19,13 @@ static void ok(enum status st, const struct error *err)
 
 static void write_all(struct buffer *out)
 {
-    struct event_column columns[2] = { { .name = "id", .type = type_make(TYPE_INT8), .key = true },
-                                       { .name = "tags", .type = { .kind = TYPE_OTHER, .typmod = -1, .name = "integer[]" } } };
+    struct event_column columns[2] = {
+        {.name = "id", .type = type_make(TYPE_INT8), .key = true},
+        {.name = "tags", .type = {.kind = TYPE_OTHER, .typmod = -1, .name = "integer[]"}}};
     event_append_commit(out, INT64_C(-1000001), UINT64_C(0xffffffffffff));
-    event_append_schema(out, &(struct event_schema){
-                                 .table_id = 70000, .schema = "operations", .table = "t", .columns = columns, .column_count = 2 });
+    event_append_schema(
+        out, &(struct event_schema){
+                 .table_id = 70000, .schema = "operations", .table = "t", .columns = columns, .column_count = 2});
     event_append_row(out, EVENT_UPDATE, 70000, 2);
     packed_append_int(out, 5);
     packed_append_nil(out);
@@ -95,7 +97,8 @@ static enum status read_all(struct bytes data, struct error *err)
     struct event e;
     enum status st;
     while ((st = event_read(&r, &a, &e, err)) == STATUS_OK) {
-        bool has_row = e.kind == EVENT_INSERT || e.kind == EVENT_UPDATE || e.kind == EVENT_DELETE || e.kind == EVENT_READ;
+        bool has_row =
+            e.kind == EVENT_INSERT || e.kind == EVENT_UPDATE || e.kind == EVENT_DELETE || e.kind == EVENT_READ;
         uint32_t old = 0;
         for (uint32_t i = 0; has_row && st == STATUS_OK && i < e.column_count; i++) {
             st = packed_skip(&r, err);
@@ -140,7 +143,7 @@ static void bytes_that_are_cut_or_changed_are_refused_or_read_within_bounds(void
 static void kinds_of_a_newer_version_are_refused_by_name(void **state)
 {
     (void)state;
-    static const uint8_t newer[] = { 0x92, 0x2a, 0x01 };
+    static const uint8_t newer[] = {0x92, 0x2a, 0x01};
     struct error err;
     assert_int_equal(read_all(bytes_of(newer, sizeof newer), &err), STATUS_CORRUPT);
     assert_non_null(strstr(err.text, "unknown kind"));

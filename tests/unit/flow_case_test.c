@@ -1,16 +1,15 @@
 /* The engine, case by case: what the source may do to a row, to a table's columns and to a view's expressions. */
 #include "flow_fixture.h"
 
-static const char schema[] =
-    "create table t (id int primary key, a int, s text);\n"
-    "create table p (x int, y text, v text, primary key (x, y));\n"
-    "create materialized view rows as select id, a, s from t;\n"
-    "create materialized view pairs as select x, y, v from p;\n"
-    "create materialized view counts as select count(*) as c, sum(a) as s from t;\n"
-    "create materialized view names as select id, s from t;\n"
-    "create materialized view quotients as select id, 100 / a as q from t;\n"
-    "create materialized view one as select 1 as x, 'a' as y;\n"
-    "create materialized view kinds as select distinct a::numeric / 2 as h from t;\n";
+static const char schema[] = "create table t (id int primary key, a int, s text);\n"
+                             "create table p (x int, y text, v text, primary key (x, y));\n"
+                             "create materialized view rows as select id, a, s from t;\n"
+                             "create materialized view pairs as select x, y, v from p;\n"
+                             "create materialized view counts as select count(*) as c, sum(a) as s from t;\n"
+                             "create materialized view names as select id, s from t;\n"
+                             "create materialized view quotients as select id, 100 / a as q from t;\n"
+                             "create materialized view one as select 1 as x, 'a' as y;\n"
+                             "create materialized view kinds as select distinct a::numeric / 2 as h from t;\n";
 
 enum { T = 1, P = 2, OTHER = 9 };
 
@@ -24,17 +23,16 @@ static void announce(struct world *w, uint32_t table_id, const char *table, cons
 {
     struct event_column columns[8];
     for (uint32_t i = 0; i < count; i++) {
-        columns[i] = (struct event_column){ .name = given[i].name, .type = type_make(given[i].kind), .key = i == 0 };
+        columns[i] = (struct event_column){.name = given[i].name, .type = type_make(given[i].kind), .key = i == 0};
     }
-    event_append_schema(&w->chunk, &(struct event_schema){ .table_id = table_id,
-                                                           .schema = "public",
-                                                           .table = table,
-                                                           .columns = columns,
-                                                           .column_count = count });
+    event_append_schema(
+        &w->chunk,
+        &(struct event_schema){
+            .table_id = table_id, .schema = "public", .table = table, .columns = columns, .column_count = count});
 }
 
-static const struct given t_columns[] = { { "id", TYPE_INT4 }, { "a", TYPE_INT4 }, { "s", TYPE_TEXT } };
-static const struct given p_columns[] = { { "x", TYPE_INT4 }, { "y", TYPE_TEXT }, { "v", TYPE_TEXT } };
+static const struct given t_columns[] = {{"id", TYPE_INT4}, {"a", TYPE_INT4}, {"s", TYPE_TEXT}};
+static const struct given p_columns[] = {{"x", TYPE_INT4}, {"y", TYPE_TEXT}, {"v", TYPE_TEXT}};
 
 enum { NOT_SENT = -1000, NIL = -1001 };
 
@@ -234,7 +232,7 @@ static void a_renamed_column_goes_on_feeding_the_declared_one(void **state)
 {
     (void)state;
     struct world w;
-    static const struct given renamed[] = { { "id", TYPE_INT4 }, { "amount", TYPE_INT4 }, { "s", TYPE_TEXT } };
+    static const struct given renamed[] = {{"id", TYPE_INT4}, {"amount", TYPE_INT4}, {"s", TYPE_TEXT}};
     start(&w);
     t_row(&w, EVENT_INSERT, 1, 10, "a");
     announce(&w, 3, "t", renamed, 3);
@@ -255,8 +253,8 @@ static void a_dropped_column_is_an_error_of_the_views_that_use_it_until_it_is_ba
 {
     (void)state;
     struct world w;
-    static const struct given dropped[] = { { "id", TYPE_INT4 }, { "a", TYPE_INT4 } };
-    static const struct given added[] = { { "id", TYPE_INT4 }, { "a", TYPE_INT4 }, { "new", TYPE_INT4 }, { "s", TYPE_TEXT } };
+    static const struct given dropped[] = {{"id", TYPE_INT4}, {"a", TYPE_INT4}};
+    static const struct given added[] = {{"id", TYPE_INT4}, {"a", TYPE_INT4}, {"new", TYPE_INT4}, {"s", TYPE_TEXT}};
     start(&w);
     t_row(&w, EVENT_INSERT, 1, 10, "a");
     announce(&w, 3, "t", dropped, 2);
@@ -285,7 +283,7 @@ static void values_of_another_type_are_converted_or_kept_aside(void **state)
 {
     (void)state;
     struct world w;
-    static const struct given texts[] = { { "id", TYPE_INT8 }, { "a", TYPE_TEXT }, { "s", TYPE_VARCHAR } };
+    static const struct given texts[] = {{"id", TYPE_INT8}, {"a", TYPE_TEXT}, {"s", TYPE_VARCHAR}};
     start(&w);
     announce(&w, 3, "t", texts, 3);
     event_append_row(&w.chunk, EVENT_INSERT, 3, 3);
@@ -306,7 +304,7 @@ static void a_good_update_repairs_a_row_whose_bad_value_was_kept_aside(void **st
 {
     (void)state;
     struct world w;
-    static const struct given texts[] = { { "id", TYPE_INT4 }, { "a", TYPE_TEXT }, { "s", TYPE_TEXT } };
+    static const struct given texts[] = {{"id", TYPE_INT4}, {"a", TYPE_TEXT}, {"s", TYPE_TEXT}};
     start(&w);
     t_row(&w, EVENT_INSERT, 2, 1, "two");
     announce(&w, 3, "t", texts, 3);
@@ -376,7 +374,7 @@ static void an_aggregate_that_overflows_is_an_error_of_its_group_alone_in_time(v
     struct world w;
     world_open(&w, "create table t (id int primary key, f float8);\n"
                    "create materialized view v as select id % 2 as k, sum(f) as s from t group by id % 2;\n");
-    static const struct given columns[] = { { "id", TYPE_INT4 }, { "f", TYPE_FLOAT8 } };
+    static const struct given columns[] = {{"id", TYPE_INT4}, {"f", TYPE_FLOAT8}};
     announce(&w, T, "t", columns, 2);
     for (int id = 1; id <= 4; id++) {
         struct datum f = datum_float(id % 2 == 0 ? 1.5e308 : 2);
@@ -426,12 +424,14 @@ static void a_change_of_an_unknown_table_id_or_of_wrong_width_is_corruption(void
     struct buffer b = BUFFER_EMPTY;
     start(&w);
     event_append_row(&b, EVENT_INSERT, 77, 0);
-    assert_int_equal(flow_fold(w.flow, &(struct store_chunk){ .data = buffer_bytes(&b), .seq = 4, .last = true }, &err), STATUS_CORRUPT);
+    assert_int_equal(flow_fold(w.flow, &(struct store_chunk){.data = buffer_bytes(&b), .seq = 4, .last = true}, &err),
+                     STATUS_CORRUPT);
     assert_non_null(strstr(err.text, "commit 4"));
     buffer_reset(&b);
     event_append_row(&b, EVENT_INSERT, T, 1);
     packed_append_int(&b, 1);
-    assert_int_equal(flow_fold(w.flow, &(struct store_chunk){ .data = buffer_bytes(&b), .seq = 5, .last = true }, &err), STATUS_CORRUPT);
+    assert_int_equal(flow_fold(w.flow, &(struct store_chunk){.data = buffer_bytes(&b), .seq = 5, .last = true}, &err),
+                     STATUS_CORRUPT);
     buffer_release(&b);
     world_close(&w);
 }
@@ -443,11 +443,11 @@ static void equal_numbers_are_one_row_whose_image_some_row_has(void **state)
     world_open(&w, "create table t (id int primary key, a numeric, b numeric);\n"
                    "create materialized view v as select distinct a, b from t;\n"
                    "create materialized view g as select a, b, count(*) as c from t group by a, b;\n");
-    static const struct given columns[] = { { "id", TYPE_INT4 }, { "a", TYPE_NUMERIC }, { "b", TYPE_NUMERIC } };
+    static const struct given columns[] = {{"id", TYPE_INT4}, {"a", TYPE_NUMERIC}, {"b", TYPE_NUMERIC}};
     announce(&w, T, "t", columns, 3);
     for (int id = 1; id <= 2; id++) { /* (1.0, 2.00) and (1.00, 2.0) */
-        struct datum a = { .v.i = id == 1 ? 10 : 100, .len = id == 1 ? 1 : 2 };
-        struct datum b = { .v.i = id == 1 ? 200 : 20, .len = id == 1 ? 2 : 1 };
+        struct datum a = {.v.i = id == 1 ? 10 : 100, .len = id == 1 ? 1 : 2};
+        struct datum b = {.v.i = id == 1 ? 200 : 20, .len = id == 1 ? 2 : 1};
         event_append_row(&w.chunk, EVENT_INSERT, T, 3);
         number(&w, id);
         packed_append_datum(&w.chunk, TYPE_NUMERIC, &a);

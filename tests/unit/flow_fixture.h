@@ -1,5 +1,5 @@
-/* A flow over a real store in a folder of its own, fed by commits that go through the log; and a mirror of what the flow reports, which
- * must at any time be what the views hold. */
+/* A flow over a real store in a folder of its own, fed by commits that go through the log; and a mirror of what the
+ * flow reports, which must at any time be what the views hold. */
 #ifndef TESTS_FLOW_FIXTURE_H
 #define TESTS_FLOW_FIXTURE_H
 
@@ -66,7 +66,7 @@ static inline void multiset_add(struct multiset *m, struct bytes key, int64_t we
     }
     mem_grow(&m->items, &m->capacity, m->count + 1, sizeof *m->items);
     memmove(m->items + at + 1, m->items + at, (m->count - at) * sizeof *m->items);
-    m->items[at] = (struct bag_item){ .data = mem_alloc(key.len), .len = key.len, .weight = weight };
+    m->items[at] = (struct bag_item){.data = mem_alloc(key.len), .len = key.len, .weight = weight};
     if (key.len > 0) {
         memcpy(m->items[at].data, key.data, key.len);
     }
@@ -79,7 +79,7 @@ static inline void multiset_release(struct multiset *m)
         mem_free(m->items[i].data);
     }
     mem_free(m->items);
-    *m = (struct multiset){ 0 };
+    *m = (struct multiset){0};
 }
 
 static inline void multiset_copy(struct multiset *to, const struct multiset *from)
@@ -96,10 +96,12 @@ static inline bool multiset_same(const struct multiset *a, const struct multiset
     for (size_t i = 0; i < a->count || i < b->count; i++) {
         const struct bag_item *x = i < a->count ? &a->items[i] : NULL;
         const struct bag_item *y = i < b->count ? &b->items[i] : NULL;
-        if (x == NULL || y == NULL || !bytes_equal(bytes_of(x->data, x->len), bytes_of(y->data, y->len)) || x->weight != y->weight) {
+        if (x == NULL || y == NULL || !bytes_equal(bytes_of(x->data, x->len), bytes_of(y->data, y->len)) ||
+            x->weight != y->weight) {
             print_error("%s differs: has [%.*s] x %lld, wants [%.*s] x %lld\n", what, x == NULL ? 0 : (int)x->len,
-                        x == NULL ? "" : (const char *)x->data, x == NULL ? 0LL : (long long)x->weight, y == NULL ? 0 : (int)y->len,
-                        y == NULL ? "" : (const char *)y->data, y == NULL ? 0LL : (long long)y->weight);
+                        x == NULL ? "" : (const char *)x->data, x == NULL ? 0LL : (long long)x->weight,
+                        y == NULL ? 0 : (int)y->len, y == NULL ? "" : (const char *)y->data,
+                        y == NULL ? 0LL : (long long)y->weight);
             return false;
         }
     }
@@ -125,8 +127,8 @@ struct world {
     char error_text[1024]; /* the newest reported */
     char error_texts[VIEWS_MAX][1024];
     char saved_texts[VIEWS_MAX][1024];
-    struct buffer chunk;   /* being written */
-    uint64_t seq_next;     /* folded */
+    struct buffer chunk; /* being written */
+    uint64_t seq_next;   /* folded */
 };
 
 static inline void ok(enum status st, const struct error *err)
@@ -144,7 +146,8 @@ static inline int entry_remove(const char *path, const struct stat *info, int ty
     return remove(path);
 }
 
-static inline enum status world_change(void *ctx, uint32_t view_idx, struct bytes row, int64_t weight, struct error *err)
+static inline enum status world_change(void *ctx, uint32_t view_idx, struct bytes row, int64_t weight,
+                                       struct error *err)
 {
     struct world *w = ctx;
     (void)err;
@@ -174,12 +177,15 @@ static inline enum status world_error(void *ctx, uint32_t view_idx, const char *
 static inline void world_open_store(struct world *w)
 {
     struct error err;
-    ok(store_open(&w->store, &(struct store_options){ .path = w->path }, &err), &err);
+    ok(store_open(&w->store, &(struct store_options){.path = w->path}, &err), &err);
     w->seq_next = store_checkpoint_seq_next(w->store);
     ok(store_reader_open(w->store, w->seq_next, &w->reader, &err), &err);
     ok(flow_open(&w->flow,
-                 &(struct flow_options){
-                     .catalog = &w->catalog, .store = w->store, .on_change = world_change, .on_view_error = world_error, .ctx = w },
+                 &(struct flow_options){.catalog = &w->catalog,
+                                        .store = w->store,
+                                        .on_change = world_change,
+                                        .on_view_error = world_error,
+                                        .ctx = w},
                  &err),
        &err);
 }
@@ -187,7 +193,7 @@ static inline void world_open_store(struct world *w)
 static inline void world_open(struct world *w, const char *schema)
 {
     struct error err;
-    *w = (struct world){ 0 };
+    *w = (struct world){0};
     snprintf(w->path, sizeof w->path, "/tmp/flow_test_XXXXXX");
     assert_non_null(mkdtemp(w->path));
     ok(sql_load_text(&w->catalog, "test.sql", schema, &err), &err);
@@ -352,7 +358,7 @@ static inline void world_lines(struct world *w, uint32_t view, struct multiset *
 {
     struct error err;
     struct arena a = ARENA_EMPTY;
-    struct multiset images = { 0 };
+    struct multiset images = {0};
     struct buffer line = BUFFER_EMPTY;
     const struct catalog_view *v = w->views[view];
     multiset_release(out);
@@ -391,7 +397,7 @@ static inline int world_errors(struct world *w, uint32_t view)
 static inline void world_check_mirror(struct world *w)
 {
     for (uint32_t i = 0; i < w->view_count; i++) {
-        struct multiset rows = { 0 };
+        struct multiset rows = {0};
         bool in_error = world_errors(w, i) > 0;
         assert_int_equal(in_error, w->in_error[i]);
         if (!in_error) {
@@ -407,8 +413,8 @@ static inline void world_check_mirror(struct world *w)
 /* Checks a view against rows written one a line, in any order; "" = empty. */
 static inline void check_view(struct world *w, const char *name, const char *expected)
 {
-    struct multiset want = { 0 };
-    struct multiset have = { 0 };
+    struct multiset want = {0};
+    struct multiset have = {0};
     while (*expected != '\0') {
         const char *end = strchr(expected, '\n');
         size_t len = end == NULL ? strlen(expected) : (size_t)(end - expected);
@@ -433,7 +439,8 @@ static inline bool starts_with(const char *text, const char *prefix)
 /* Of all history: not a function of the rows that are there. */
 static inline bool is_history(const char *map)
 {
-    return strcmp(map, "fact") == 0 || strcmp(map, "position") == 0 || strcmp(map, "journal") == 0 || strcmp(map, "quarantine") == 0;
+    return strcmp(map, "fact") == 0 || strcmp(map, "position") == 0 || strcmp(map, "journal") == 0 ||
+           strcmp(map, "quarantine") == 0;
 }
 
 struct dump {
@@ -479,7 +486,7 @@ static inline int dump_map(void *ctx, const char *name)
 static inline void world_dump(struct world *w, bool history, struct multiset *out)
 {
     struct error err;
-    struct dump d = { .world = w, .out = out, .history = history };
+    struct dump d = {.world = w, .out = out, .history = history};
     multiset_release(out);
     ok(store_maps(w->store, dump_map, &d, &err), &err);
 }

@@ -1,6 +1,7 @@
-/* The engine against a naive one: random changes of two tables, views of every operator, and after some of the commits everything is
- * worked out anew from the rows that are there. Whatever the bounds of the runs, and wherever the flow was closed and opened again,
- * the state must be the same bytes, and the same as if only the last rows had ever come. */
+/* The engine against a naive one: random changes of two tables, views of every operator, and after some of the commits
+ * everything is worked out anew from the rows that are there. Whatever the bounds of the runs, and wherever the flow
+ * was closed and opened again, the state must be the same bytes, and the same as if only the last rows had ever
+ * come. */
 #include "flow_fixture.h"
 
 #include "row/sum.h"
@@ -11,42 +12,55 @@
 static const char schema[] =
     "create table t (id int primary key, k int, n numeric, f float8, s text, b boolean, big bigint);\n"
     "create table u (id int primary key, k int, w int, note varchar);\n"
-    "create materialized view v_join as select t.id as tid, u.id as uid, t.s, u.note from t join u on t.k = u.k where t.id + u.w > 10;\n"
-    "create materialized view v_left as select t.id as tid, u.id as uid, u.w from t left join u on t.k = u.k and u.w > t.id % 5;\n"
-    "create materialized view v_group as select k, count(*) as cnt, count(n) as cn, sum(n) as sn, avg(n) as an, min(n) as mn,"
-    "  max(n) as xn, sum(f) as sf, avg(f) as af, sum(big) as sb, bool_and(b) as ba, bool_or(b) as bo, count(distinct s) as ds,"
-    "  sum(distinct n) as dn, count(*) filter (where b) as cb, max(s) as xs, min(f) as mf, sum(id) as si from t group by k;\n"
+    "create materialized view v_join as select t.id as tid, u.id as uid, t.s, u.note from t join u on t.k = u.k where "
+    "t.id + u.w > 10;\n"
+    "create materialized view v_left as select t.id as tid, u.id as uid, u.w from t left join u on t.k = u.k and u.w > "
+    "t.id % 5;\n"
+    "create materialized view v_group as select k, count(*) as cnt, count(n) as cn, sum(n) as sn, avg(n) as an, min(n) "
+    "as mn,"
+    "  max(n) as xn, sum(f) as sf, avg(f) as af, sum(big) as sb, bool_and(b) as ba, bool_or(b) as bo, count(distinct "
+    "s) as ds,"
+    "  sum(distinct n) as dn, count(*) filter (where b) as cb, max(s) as xs, min(f) as mf, sum(id) as si from t group "
+    "by k;\n"
     "create materialized view v_global as select count(*) as c, sum(big) as s, min(s) as m from t;\n"
     "create materialized view v_distinct as select distinct k, b from t;\n"
-    "create materialized view v_first as select * from (select k, id, big, row_number() over (partition by k order by big desc nulls last,"
+    "create materialized view v_first as select * from (select k, id, big, row_number() over (partition by k order by "
+    "big desc nulls last,"
     "  id) as r from t) as x where r <= 2;\n"
     "create materialized view v_ranks as select id, k, rank() over (partition by k order by s) as r,"
     "  dense_rank() over (partition by k order by s) as d from t;\n"
-    "create materialized view v_rank2 as select * from (select k, s, rank() over (partition by k order by s desc) as r from t) as x"
+    "create materialized view v_rank2 as select * from (select k, s, rank() over (partition by k order by s desc) as r "
+    "from t) as x"
     "  where r <= 2;\n"
     "create materialized view v_top as select id, big from t order by big desc nulls last, id limit 5 offset 2;\n"
     "create materialized view v_few as select k from t order by k limit 5 offset 2;\n"
-    "create materialized view v_numbered as select * from (select k, s, row_number() over (partition by k order by s) as r from t) as x"
+    "create materialized view v_numbered as select * from (select k, s, row_number() over (partition by k order by s) "
+    "as r from t) as x"
     "  where r <= 2;\n"
     "create materialized view v_union as select k from t union all select k from u order by k;\n"
-    "create materialized view v_busy as select g.k, g.cnt, u.id from v_group as g join u on u.k = g.k where g.cnt > 1;\n"
-    "create materialized view v_self as select a.id as x, b.id as y from t as a join t as b on a.k = b.k and a.id < b.id;\n"
+    "create materialized view v_busy as select g.k, g.cnt, u.id from v_group as g join u on u.k = g.k where g.cnt > "
+    "1;\n"
+    "create materialized view v_self as select a.id as x, b.id as y from t as a join t as b on a.k = b.k and a.id < "
+    "b.id;\n"
     "create materialized view v_images as select n, f, count(*) as c from t group by n, f order by c desc;\n"
     "create materialized view v_numbers as select distinct n from t;\n"
-    "create materialized view v_joined as select a.id as x, b.id as y, a.n from t as a left join t as b on a.n = b.n and b.b;\n"
+    "create materialized view v_joined as select a.id as x, b.id as y, a.n from t as a left join t as b on a.n = b.n "
+    "and b.b;\n"
     "create materialized view v_cross as select t.id as tid, u.id as uid from t cross join u where t.b and u.w > 8;\n"
     "create materialized view v_quotient as select id, 100 / w as q from u;\n"
     "create materialized view v_quotients as select k, sum(100 / w) as q from u group by k;\n"
-    "create materialized view v_ratio as select t.id as tid, u.id as uid from t left join u on t.k = u.k and 60 / u.w > t.id;\n";
+    "create materialized view v_ratio as select t.id as tid, u.id as uid from t left join u on t.k = u.k and 60 / u.w "
+    "> t.id;\n";
 
 enum { T_COLUMNS = 7, U_COLUMNS = 4, COLUMNS_MAX = 7, IDS = 24, T = 1, U = 2 };
 enum { T_ID, T_K, T_N, T_F, T_S, T_B, T_BIG };
 enum { U_ID, U_K, U_W, U_NOTE };
 
-static const enum type_kind t_kinds[] = { TYPE_INT4, TYPE_INT4, TYPE_NUMERIC, TYPE_FLOAT8, TYPE_TEXT, TYPE_BOOL, TYPE_INT8 };
-static const enum type_kind u_kinds[] = { TYPE_INT4, TYPE_INT4, TYPE_INT4, TYPE_VARCHAR };
-static const char *const t_names[] = { "id", "k", "n", "f", "s", "b", "big" };
-static const char *const u_names[] = { "id", "k", "w", "note" };
+static const enum type_kind t_kinds[] = {TYPE_INT4, TYPE_INT4, TYPE_NUMERIC, TYPE_FLOAT8,
+                                         TYPE_TEXT, TYPE_BOOL, TYPE_INT8};
+static const enum type_kind u_kinds[] = {TYPE_INT4, TYPE_INT4, TYPE_INT4, TYPE_VARCHAR};
+static const char *const t_names[] = {"id", "k", "n", "f", "s", "b", "big"};
+static const char *const u_names[] = {"id", "k", "w", "note"};
 
 struct model_table {
     uint32_t id;
@@ -78,27 +92,27 @@ static int64_t below(struct model *m, int64_t n)
 
 static void model_init(struct model *m, uint64_t seed)
 {
-    *m = (struct model){ .random = seed, .zeros = true };
-    m->t = (struct model_table){ .id = T, .column_count = T_COLUMNS, .kinds = t_kinds };
-    m->u = (struct model_table){ .id = U, .column_count = U_COLUMNS, .kinds = u_kinds };
+    *m = (struct model){.random = seed, .zeros = true};
+    m->t = (struct model_table){.id = T, .column_count = T_COLUMNS, .kinds = t_kinds};
+    m->u = (struct model_table){.id = U, .column_count = U_COLUMNS, .kinds = u_kinds};
 }
 
 static struct datum random_float(struct model *m)
 {
-    static const double values[] = { 0.0, -0.0, 0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, 7.5, NAN };
+    static const double values[] = {0.0, -0.0, 0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, 7.5, NAN};
     return datum_float(values[below(m, below(m, 6) == 0 ? 10 : 9)]);
 }
 
 static struct datum random_value(struct model *m, enum type_kind kind, bool divisor)
 {
-    static const char *const words[] = { "", "a", "ab", "b", "zebra", "\xc3\xa4" };
+    static const char *const words[] = {"", "a", "ab", "b", "zebra", "\xc3\xa4"};
     if (below(m, 6) == 0) {
         return DATUM_NULL;
     }
     if (kind == TYPE_NUMERIC) {
         uint32_t scale = (uint32_t)below(m, 3);
-        static const int64_t tens[] = { 1, 10, 100 };
-        return (struct datum){ .v.i = below(m, 4) * tens[scale], .len = scale };
+        static const int64_t tens[] = {1, 10, 100};
+        return (struct datum){.v.i = below(m, 4) * tens[scale], .len = scale};
     }
     if (kind == TYPE_FLOAT8) {
         return random_float(m);
@@ -137,10 +151,12 @@ static void write_schema(struct buffer *out, const struct model_table *t, const 
 {
     struct event_column columns[COLUMNS_MAX];
     for (uint32_t i = 0; i < t->column_count; i++) {
-        columns[i] = (struct event_column){ .name = names[i], .type = type_make(t->kinds[i]), .key = i == 0 };
+        columns[i] = (struct event_column){.name = names[i], .type = type_make(t->kinds[i]), .key = i == 0};
     }
-    event_append_schema(out, &(struct event_schema){
-                                 .table_id = t->id, .schema = "public", .table = name, .columns = columns, .column_count = t->column_count });
+    event_append_schema(
+        out,
+        &(struct event_schema){
+            .table_id = t->id, .schema = "public", .table = name, .columns = columns, .column_count = t->column_count});
 }
 
 static void write_head(struct buffer *out, const struct model *m)
@@ -269,12 +285,16 @@ static bool equal(const struct datum *a, const struct datum *b)
     return !a->null && !b->null && a->v.i == b->v.i;
 }
 
-#define EACH(table, i) for (int64_t i = 0; i < IDS; i++) if ((table).exists[i])
+#define EACH(table, i)                                                                                                 \
+    for (int64_t i = 0; i < IDS; i++)                                                                                  \
+        if ((table).exists[i])
 
 static void naive_join(struct naive *n)
 {
-    EACH(n->m->t, i) {
-        EACH(n->m->u, k) {
+    EACH(n->m->t, i)
+    {
+        EACH(n->m->u, k)
+        {
             const struct datum *t = n->m->t.rows[i];
             const struct datum *u = n->m->u.rows[k];
             if (equal(&t[T_K], &u[U_K]) && !u[U_W].null && i + u[U_W].v.i > 10) {
@@ -290,9 +310,11 @@ static void naive_join(struct naive *n)
 
 static void naive_left(struct naive *n)
 {
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         bool matched = false;
-        EACH(n->m->u, k) {
+        EACH(n->m->u, k)
+        {
             const struct datum *u = n->m->u.rows[k];
             if (equal(&n->m->t.rows[i][T_K], &u[U_K]) && !u[U_W].null && u[U_W].v.i > i % 5) {
                 matched = true;
@@ -314,8 +336,10 @@ static void naive_left(struct naive *n)
 
 static void naive_self(struct naive *n)
 {
-    EACH(n->m->t, i) {
-        EACH(n->m->t, k) {
+    EACH(n->m->t, i)
+    {
+        EACH(n->m->t, k)
+        {
             if (i < k && equal(&n->m->t.rows[i][T_K], &n->m->t.rows[k][T_K])) {
                 put_int(n, i);
                 put_int(n, k);
@@ -327,8 +351,10 @@ static void naive_self(struct naive *n)
 
 static void naive_cross(struct naive *n)
 {
-    EACH(n->m->t, i) {
-        EACH(n->m->u, k) {
+    EACH(n->m->t, i)
+    {
+        EACH(n->m->u, k)
+        {
             const struct datum *b = &n->m->t.rows[i][T_B];
             const struct datum *w = &n->m->u.rows[k][U_W];
             if (!b->null && b->v.i != 0 && !w->null && w->v.i > 8) {
@@ -342,11 +368,13 @@ static void naive_cross(struct naive *n)
 
 static void naive_union(struct naive *n)
 {
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         put(n, TYPE_INT4, &n->m->t.rows[i][T_K]);
         end_line(n);
     }
-    EACH(n->m->u, i) {
+    EACH(n->m->u, i)
+    {
         put(n, TYPE_INT4, &n->m->u.rows[i][U_K]);
         end_line(n);
     }
@@ -367,7 +395,8 @@ static bool is_first_of_group(const struct model_table *t, int64_t id)
 static int64_t group_of(const struct model_table *t, int64_t id, int64_t *out)
 {
     int64_t count = 0;
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         if (same(&t->rows[i][T_K], &t->rows[id][T_K])) {
             out[count++] = i;
         }
@@ -376,7 +405,8 @@ static int64_t group_of(const struct model_table *t, int64_t id, int64_t *out)
 }
 
 /* Less by the order of the image: the smallest of equal values is the shown one, as equal numerics differ by scale. */
-static const struct datum *extreme(const struct model_table *t, const int64_t *ids, int64_t count, uint32_t column, int sign)
+static const struct datum *extreme(const struct model_table *t, const int64_t *ids, int64_t count, uint32_t column,
+                                   int sign)
 {
     const struct datum *best = NULL;
     for (int64_t i = 0; i < count; i++) {
@@ -388,11 +418,13 @@ static const struct datum *extreme(const struct model_table *t, const int64_t *i
     return best;
 }
 
-static void put_compared(struct naive *n, const struct model_table *t, const int64_t *ids, int64_t count, uint32_t column, int sign)
+static void put_compared(struct naive *n, const struct model_table *t, const int64_t *ids, int64_t count,
+                         uint32_t column, int sign)
 {
     const struct datum *best = extreme(t, ids, count, column, sign);
     struct datum null = DATUM_NULL;
-    if (best != NULL && t->kinds[column] == TYPE_NUMERIC) { /* which of the equal images is shown is not this test's business */
+    if (best != NULL &&
+        t->kinds[column] == TYPE_NUMERIC) { /* which of the equal images is shown is not this test's business */
         put_int(n, best->v.i / (best->len == 0 ? 1 : best->len == 1 ? 10 : 100));
     } else if (best != NULL && t->kinds[column] == TYPE_FLOAT8 && best->v.d == 0) {
         put_int(n, 0);
@@ -401,8 +433,8 @@ static void put_compared(struct naive *n, const struct model_table *t, const int
     }
 }
 
-static void put_sum(struct naive *n, const struct model_table *t, const int64_t *ids, int64_t count, uint32_t column, bool average,
-                    enum type_kind result)
+static void put_sum(struct naive *n, const struct model_table *t, const int64_t *ids, int64_t count, uint32_t column,
+                    bool average, enum type_kind result)
 {
     struct sum *s = sum_new(&n->arena, t->kinds[column]);
     struct datum d = DATUM_NULL;
@@ -423,7 +455,7 @@ static void put_sum(struct naive *n, const struct model_table *t, const int64_t 
 static int64_t count_distinct_s(const struct model_table *t, const int64_t *ids, int64_t count, int64_t *sum_of_n)
 {
     int64_t different = 0;
-    bool seen[4] = { false };
+    bool seen[4] = {false};
     *sum_of_n = -1;
     for (int64_t i = 0; i < count; i++) {
         const struct datum *s = &t->rows[ids[i]][T_S];
@@ -473,7 +505,8 @@ static void naive_group(struct naive *n)
 {
     const struct model_table *t = &n->m->t;
     int64_t ids[IDS];
-    EACH(*t, id) {
+    EACH(*t, id)
+    {
         int64_t count = group_of(t, id, ids);
         int64_t trues;
         int64_t numbers;
@@ -509,7 +542,8 @@ static void naive_global(struct naive *n)
 {
     int64_t ids[IDS];
     int64_t count = 0;
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         ids[count++] = i;
     }
     put_int(n, count);
@@ -521,10 +555,13 @@ static void naive_global(struct naive *n)
 static void naive_distinct(struct naive *n)
 {
     const struct model_table *t = &n->m->t;
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         bool first = true;
-        EACH(*t, k) {
-            first = first && !(k < i && same(&t->rows[i][T_K], &t->rows[k][T_K]) && same(&t->rows[i][T_B], &t->rows[k][T_B]));
+        EACH(*t, k)
+        {
+            first = first &&
+                    !(k < i && same(&t->rows[i][T_K], &t->rows[k][T_K]) && same(&t->rows[i][T_B], &t->rows[k][T_B]));
         }
         if (first) {
             put(n, TYPE_INT4, &t->rows[i][T_K]);
@@ -546,9 +583,11 @@ static bool comes_before(const struct datum *a, const struct datum *b)
 static void naive_first(struct naive *n)
 {
     const struct model_table *t = &n->m->t;
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         int64_t place = 1;
-        EACH(*t, k) {
+        EACH(*t, k)
+        {
             place += k != i && same(&t->rows[i][T_K], &t->rows[k][T_K]) && comes_before(t->rows[k], t->rows[i]);
         }
         if (place <= 2) {
@@ -564,9 +603,11 @@ static void naive_first(struct naive *n)
 static void naive_top(struct naive *n)
 {
     const struct model_table *t = &n->m->t;
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         int64_t place = 0;
-        EACH(*t, k) {
+        EACH(*t, k)
+        {
             place += k != i && comes_before(t->rows[k], t->rows[i]);
         }
         if (place >= 2 && place < 7) {
@@ -583,7 +624,8 @@ static void naive_few(struct naive *n)
     int64_t skipped = 0;
     int64_t taken = 0;
     for (int64_t k = 0; k <= 5; k++) { /* 5 stands for NULL, the last */
-        EACH(n->m->t, i) {
+        EACH(n->m->t, i)
+        {
             const struct datum *d = &n->m->t.rows[i][T_K];
             if ((d->null ? 5 : d->v.i) != k || skipped++ < 2 || taken == 5) {
                 continue;
@@ -608,13 +650,16 @@ static void ranks_of(const struct model_table *t, int64_t i, int sign, int64_t *
 {
     *rank = 1;
     *dense = 1;
-    EACH(*t, k) {
+    EACH(*t, k)
+    {
         if (!same(&t->rows[i][T_K], &t->rows[k][T_K]) || sign * compare_s(&t->rows[k][T_S], &t->rows[i][T_S]) >= 0) {
             continue;
         }
         bool first = true;
-        EACH(*t, l) {
-            first = first && !(l < k && same(&t->rows[i][T_K], &t->rows[l][T_K]) && compare_s(&t->rows[l][T_S], &t->rows[k][T_S]) == 0);
+        EACH(*t, l)
+        {
+            first = first && !(l < k && same(&t->rows[i][T_K], &t->rows[l][T_K]) &&
+                               compare_s(&t->rows[l][T_S], &t->rows[k][T_S]) == 0);
         }
         *rank += 1;
         *dense += first;
@@ -623,7 +668,8 @@ static void ranks_of(const struct model_table *t, int64_t i, int sign, int64_t *
 
 static void naive_ranks(struct naive *n)
 {
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         int64_t rank;
         int64_t dense;
         ranks_of(&n->m->t, i, 1, &rank, &dense);
@@ -637,7 +683,8 @@ static void naive_ranks(struct naive *n)
 
 static void naive_rank2(struct naive *n)
 {
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         int64_t rank;
         int64_t dense;
         ranks_of(&n->m->t, i, -1, &rank, &dense);
@@ -653,9 +700,11 @@ static void naive_rank2(struct naive *n)
 static void naive_numbered(struct naive *n)
 {
     const struct model_table *t = &n->m->t;
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         int64_t number = 1;
-        EACH(*t, k) {
+        EACH(*t, k)
+        {
             int order = compare_s(&t->rows[k][T_S], &t->rows[i][T_S]);
             number += same(&t->rows[i][T_K], &t->rows[k][T_K]) && (order < 0 || (order == 0 && k < i));
         }
@@ -671,9 +720,11 @@ static void naive_numbered(struct naive *n)
 static void naive_busy(struct naive *n)
 {
     int64_t ids[IDS];
-    EACH(n->m->t, i) {
+    EACH(n->m->t, i)
+    {
         int64_t count = group_of(&n->m->t, i, ids);
-        EACH(n->m->u, k) {
+        EACH(n->m->u, k)
+        {
             if (count > 1 && is_first_of_group(&n->m->t, i) && equal(&n->m->t.rows[i][T_K], &n->m->u.rows[k][U_K])) {
                 put(n, TYPE_INT4, &n->m->t.rows[i][T_K]);
                 put_int(n, count);
@@ -687,7 +738,8 @@ static void naive_busy(struct naive *n)
 /* The rows that can be divided; the others are what the view is in error for. */
 static void naive_quotient(struct naive *n)
 {
-    EACH(n->m->u, i) {
+    EACH(n->m->u, i)
+    {
         const struct datum *w = &n->m->u.rows[i][U_W];
         struct datum q = w->null ? DATUM_NULL : datum_int(w->v.i == 0 ? 0 : 100 / w->v.i);
         if (w->null || w->v.i != 0) {
@@ -700,7 +752,8 @@ static void naive_quotient(struct naive *n)
 
 static bool has_zero(const struct model *m)
 {
-    EACH(m->u, i) {
+    EACH(m->u, i)
+    {
         if (!m->u.rows[i][U_W].null && m->u.rows[i][U_W].v.i == 0) {
             return true;
         }
@@ -711,7 +764,7 @@ static bool has_zero(const struct model *m)
 /* Numerics of mn, xn and dn may show any of the equal images, and a zero either sign: both sides are made alike. */
 static void plain_numbers(struct multiset *lines)
 {
-    struct multiset plain = { 0 };
+    struct multiset plain = {0};
     struct buffer line = BUFFER_EMPTY;
     for (size_t i = 0; i < lines->count; i++) {
         uint32_t field = 0;
@@ -722,7 +775,8 @@ static void plain_numbers(struct multiset *lines)
             bool exact = field != 5 && field != 6 && field != 13;
             fraction = c == '|' ? false : fraction || c == '.';
             field += c == '|';
-            bool minus_zero = field == 16 && c == '-' && lines->items[i].data[k + 1] == '0' && lines->items[i].data[k + 2] == '|';
+            bool minus_zero =
+                field == 16 && c == '-' && lines->items[i].data[k + 1] == '0' && lines->items[i].data[k + 2] == '|';
             if ((exact || !fraction) && !minus_zero) {
                 buffer_append_byte(&line, c);
             }
@@ -738,19 +792,20 @@ static const struct {
     const char *view;
     void (*run)(struct naive *n);
 } naive_views[] = {
-    { "v_join", naive_join },   { "v_left", naive_left },         { "v_self", naive_self },         { "v_cross", naive_cross },
-    { "v_union", naive_union }, { "v_group", naive_group },       { "v_global", naive_global },     { "v_distinct", naive_distinct },
-    { "v_first", naive_first }, { "v_top", naive_top },           { "v_ranks", naive_ranks },       { "v_rank2", naive_rank2 },
-    { "v_busy", naive_busy },   { "v_quotient", naive_quotient },
-    { "v_few", naive_few },     { "v_numbered", naive_numbered },
+    {"v_join", naive_join},         {"v_left", naive_left},         {"v_self", naive_self},
+    {"v_cross", naive_cross},       {"v_union", naive_union},       {"v_group", naive_group},
+    {"v_global", naive_global},     {"v_distinct", naive_distinct}, {"v_first", naive_first},
+    {"v_top", naive_top},           {"v_ranks", naive_ranks},       {"v_rank2", naive_rank2},
+    {"v_busy", naive_busy},         {"v_quotient", naive_quotient}, {"v_few", naive_few},
+    {"v_numbered", naive_numbered},
 };
 
 static void check_views(struct world *w, const struct model *m)
 {
     for (size_t i = 0; i < sizeof naive_views / sizeof *naive_views; i++) {
-        struct multiset want = { 0 };
-        struct multiset have = { 0 };
-        struct naive n = { .m = m, .out = &want };
+        struct multiset want = {0};
+        struct multiset have = {0};
+        struct naive n = {.m = m, .out = &want};
         naive_views[i].run(&n);
         world_lines(w, world_view(w, naive_views[i].view), &have);
         if (naive_views[i].run == naive_group) {
@@ -839,11 +894,11 @@ static void fold_log(uint64_t seed, uint64_t chunks_a_run, uint64_t reopen_at, s
 static void the_state_is_the_same_bytes_however_commits_are_grouped(void **state)
 {
     (void)state;
-    struct multiset one = { 0 };
-    struct multiset other = { 0 };
+    struct multiset one = {0};
+    struct multiset other = {0};
     struct model m;
     uint64_t seed = seed_of_run() * 3;
-    static const uint64_t chunks[] = { 0, 2, 7, 64 };
+    static const uint64_t chunks[] = {0, 2, 7, 64};
     fold_log(seed, 1, 0, &one, &m);
     assert_true(one.count > 30); /* a truncate near the end may leave little */
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
@@ -856,7 +911,8 @@ static void the_state_is_the_same_bytes_however_commits_are_grouped(void **state
 
 static void write_rows(struct world *w, struct model_table *t)
 {
-    EACH(*t, i) {
+    EACH(*t, i)
+    {
         event_append_row(&w->chunk, EVENT_INSERT, t->id, t->column_count);
         write_values(&w->chunk, t, t->rows[i]);
     }
@@ -868,8 +924,8 @@ static void the_state_is_a_function_of_the_rows_that_are_there(void **state)
     struct world w;
     struct world fresh;
     struct model m;
-    struct multiset lived = { 0 };
-    struct multiset born = { 0 };
+    struct multiset lived = {0};
+    struct multiset born = {0};
     uint64_t seed = seed_of_run() * 7;
     for (uint64_t round = 0; round < 3; round++) {
         model_init(&m, seed + round);
@@ -902,8 +958,8 @@ static void nothing_is_left_when_every_row_has_gone(void **state)
     (void)state;
     struct world w;
     struct model m;
-    struct multiset left = { 0 };
-    struct multiset empty = { 0 };
+    struct multiset left = {0};
+    struct multiset empty = {0};
     model_init(&m, seed_of_run() * 11);
     open_with_head(&w, &m);
     world_fold(&w, 0);
@@ -914,7 +970,8 @@ static void nothing_is_left_when_every_row_has_gone(void **state)
     }
     event_append_commit(&w.chunk, 1, 1);
     event_append_truncate(&w.chunk, T);
-    EACH(m.u, i) {
+    EACH(m.u, i)
+    {
         erase(&m, &m.u, i, &w.chunk);
     }
     world_append(&w, true);

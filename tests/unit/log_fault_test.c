@@ -136,8 +136,8 @@ static void a_fault_anywhere_loses_nothing_acknowledged(void **state)
             atomic_store(&fault_kind, kind);
             atomic_store(&fault_sticks, sticks == 1);
             long nth = 1;
-            /* How many calls there are depends on how the threads meet, so one run without a fault is not yet the end.
-             */
+            /* How many calls there are depends on how the threads meet, so one run without a fault is not yet the
+             * end. */
             for (int whole = 0; whole < 3; nth++) {
                 whole = sweep_one(f, nth, nth % 2 == 0) ? whole + 1 : 0;
             }

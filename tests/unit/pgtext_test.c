@@ -1,5 +1,5 @@
-/* The short ways from PostgreSQL's text to packed values must say exactly what datum_parse and packed_append_datum say.
- */
+/* The short ways from PostgreSQL's text to packed values must say exactly what datum_parse and packed_append_datum
+ * say. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -26,18 +26,18 @@ static struct type_modifiers interval_modifiers(const char *text)
         const char *fields;
         int32_t mask;
     } masks[] = {
-        { "year to month", 4 | 2 },
-        { "day to hour", 8 | 1024 },
-        { "hour to minute", 1024 | 2048 },
-        { "minute to second", 2048 | 4096 },
-        { "year", 4 },
-        { "month", 2 },
-        { "day", 8 },
-        { "hour", 1024 },
-        { "second", 4096 },
-        { "", INTERVAL_FULL },
+        {"year to month", 4 | 2},
+        {"day to hour", 8 | 1024},
+        {"hour to minute", 1024 | 2048},
+        {"minute to second", 2048 | 4096},
+        {"year", 4},
+        {"month", 2},
+        {"day", 8},
+        {"hour", 1024},
+        {"second", 4096},
+        {"", INTERVAL_FULL},
     };
-    struct type_modifiers out = { .count = 1 };
+    struct type_modifiers out = {.count = 1};
     for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
         if (strncmp(text, masks[i].fields, strlen(masks[i].fields)) == 0) {
             out.values[0] = masks[i].mask;
@@ -55,7 +55,7 @@ static struct type type_of(const char *name, const char *modifiers)
 {
     struct type type;
     struct error err;
-    struct type_modifiers m = { .count = 0 };
+    struct type_modifiers m = {.count = 0};
     if (modifiers[0] != '\0' && strcmp(name, "interval") == 0) {
         m = interval_modifiers(modifiers);
     } else if (modifiers[0] != '\0') {
@@ -71,7 +71,7 @@ static struct bytes from_hex(struct bytes hex)
 {
     uint8_t *out = arena_alloc(&arena, hex.len / 2 + 1);
     for (size_t i = 0; i + 1 < hex.len; i += 2) {
-        char pair[3] = { (char)hex.data[i], (char)hex.data[i + 1], '\0' };
+        char pair[3] = {(char)hex.data[i], (char)hex.data[i + 1], '\0'};
         out[i / 2] = (uint8_t)strtoul(pair, NULL, 16);
     }
     return bytes_of(out, hex.len / 2);
@@ -131,7 +131,8 @@ static void every_value_reads_prints_and_travels_as_in_postgresql(void **state)
         const char *wrong = check(&type, f);
         count++;
         if (wrong != NULL && failures++ < SHOWN_FAILURES_MAX) {
-            print_error("%s(%s) '%s'\n  is  %s\n  not %s\n", text_of(f[0]), text_of(f[1]), text_of(f[2]), text_of(f[3]), wrong);
+            print_error("%s(%s) '%s'\n  is  %s\n  not %s\n", text_of(f[0]), text_of(f[1]), text_of(f[2]), text_of(f[3]),
+                        wrong);
         }
         arena_reset(&arena);
     }
@@ -143,11 +144,11 @@ static void every_value_reads_prints_and_travels_as_in_postgresql(void **state)
 static void random_values_come_back_from_text_and_from_the_wire(void **state)
 {
     (void)state;
-    struct random r = { 42 };
+    struct random r = {42};
     for (int i = 0; i < 60000; i++) {
         enum type_kind kind = (enum type_kind)(1 + random_below(&r, TYPE_OTHER - 1));
-        if (kind == TYPE_JSON || kind == TYPE_JSONB || kind == TYPE_DATE || kind == TYPE_TIMESTAMP || kind == TYPE_TIMESTAMPTZ ||
-            kind == TYPE_INTERVAL) {
+        if (kind == TYPE_JSON || kind == TYPE_JSONB || kind == TYPE_DATE || kind == TYPE_TIMESTAMP ||
+            kind == TYPE_TIMESTAMPTZ || kind == TYPE_INTERVAL) {
             continue; /* the random ones are no valid documents, or past PostgreSQL's years */
         }
         struct type type = type_make(kind);
@@ -187,15 +188,15 @@ static void cut_wire_bytes_are_refused(void **state)
             assert_int_equal(st, fits ? STATUS_OK : STATUS_INVALID);
         }
     }
-    struct type other = { .kind = TYPE_OTHER, .typmod = -1, .name = "point" };
+    struct type other = {.kind = TYPE_OTHER, .typmod = -1, .name = "point"};
     assert_int_equal(datum_receive(&other, bytes_of(zeros, 16), &arena, &d, &err), STATUS_UNSUPPORTED);
 }
 
 static void an_explicit_cast_cuts_where_an_assignment_refuses(void **state)
 {
     (void)state;
-    struct type varchar = { .kind = TYPE_VARCHAR, .typmod = 3 + 4 };
-    struct type bpchar = { .kind = TYPE_BPCHAR, .typmod = 3 + 4 };
+    struct type varchar = {.kind = TYPE_VARCHAR, .typmod = 3 + 4};
+    struct type bpchar = {.kind = TYPE_BPCHAR, .typmod = 3 + 4};
     struct datum d = datum_bytes(bytes_of("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f", 8));
     struct error err;
     assert_int_equal(datum_apply_typmod(&varchar, false, &arena, &d, &err), STATUS_INVALID);
@@ -217,10 +218,13 @@ static void equal_values_of_different_images_compare_equal_and_are_not_identical
         const char *a;
         const char *b;
     } pairs[] = {
-        { "numeric", "1.0", "1.00" },  { "numeric", "1e30", "1000000000000000000000000000000.0" },
-        { "float8", "0", "-0" },       { "float4", "0", "-0" },
-        { "bpchar", "a", "a  " },      { "interval", "1 mon", "30 days" },
-        { "interval", "1 day", "24:00:00" },
+        {"numeric", "1.0", "1.00"},
+        {"numeric", "1e30", "1000000000000000000000000000000.0"},
+        {"float8", "0", "-0"},
+        {"float4", "0", "-0"},
+        {"bpchar", "a", "a  "},
+        {"interval", "1 mon", "30 days"},
+        {"interval", "1 day", "24:00:00"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         struct type type = type_of(pairs[i].type, "");

@@ -1,4 +1,5 @@
-/* For the tests of the row room: recorded answers, and random values of every kind. Included by one test program at a time. */
+/* For the tests of the row room: recorded answers, and random values of every kind. Included by one test program at a
+ * time. */
 #ifndef TESTS_ROW_FIXTURE_H
 #define TESTS_ROW_FIXTURE_H
 
@@ -86,14 +87,18 @@ __attribute__((unused)) static struct datum random_text(struct random *r, struct
     uint8_t *p = arena_alloc(a, len + 1);
     for (size_t i = 0; i < len; i++) {
         uint64_t pick = random_below(r, 6);
-        p[i] = pick == 0 ? ' ' : pick == 1 ? 'a' : pick == 2 && any_byte ? (uint8_t)random_below(r, 3) : (uint8_t)(any_byte ? random_below(r, 256) : 1 + random_below(r, 127));
+        p[i] = pick == 0               ? ' '
+               : pick == 1             ? 'a'
+               : pick == 2 && any_byte ? (uint8_t)random_below(r, 3)
+                                       : (uint8_t)(any_byte ? random_below(r, 256) : 1 + random_below(r, 127));
     }
     return datum_bytes(bytes_of(p, len));
 }
 
 __attribute__((unused)) static struct datum random_numeric(struct random *r, struct arena *a)
 {
-    static const char *const specials[] = { "NaN", "Infinity", "-Infinity", "0", "0.000", "9223372036854775808", "-9223372036854775809" };
+    static const char *const specials[] = {
+        "NaN", "Infinity", "-Infinity", "0", "0.000", "9223372036854775808", "-9223372036854775809"};
     struct buffer text = BUFFER_EMPTY;
     struct error err;
     struct datum out;
@@ -124,7 +129,7 @@ __attribute__((unused)) static struct datum random_numeric(struct random *r, str
 
 __attribute__((unused)) static struct datum random_float(struct random *r, bool narrow)
 {
-    static const double specials[] = { 0.0, -0.0, 1.0, -1.0, 0.5 };
+    static const double specials[] = {0.0, -0.0, 1.0, -1.0, 0.5};
     uint64_t bits = random_next(r);
     double v;
     memcpy(&v, &bits, sizeof v);
@@ -147,13 +152,13 @@ __attribute__((unused)) static struct datum random_float(struct random *r, bool 
 
 __attribute__((unused)) static struct datum random_interval(struct random *r, struct arena *a)
 {
-    struct interval v = { .us = random_int(r, INT64_MIN, INT64_MAX),
-                          .days = (int32_t)random_int(r, INT32_MIN, INT32_MAX),
-                          .months = (int32_t)random_int(r, INT32_MIN, INT32_MAX) };
+    struct interval v = {.us = random_int(r, INT64_MIN, INT64_MAX),
+                         .days = (int32_t)random_int(r, INT32_MIN, INT32_MAX),
+                         .months = (int32_t)random_int(r, INT32_MIN, INT32_MAX)};
     if (random_below(r, 2)) { /* equal spans of different images */
-        v = (struct interval){ .us = (int64_t)random_below(r, 3) * DATETIME_US_PER_DAY,
-                               .days = (int32_t)random_below(r, 3) * 30,
-                               .months = (int32_t)random_below(r, 3) };
+        v = (struct interval){.us = (int64_t)random_below(r, 3) * DATETIME_US_PER_DAY,
+                              .days = (int32_t)random_below(r, 3) * 30,
+                              .months = (int32_t)random_below(r, 3)};
     }
     uint8_t *p = arena_alloc(a, 16);
     interval_store(p, v);

@@ -24,7 +24,7 @@ static struct datum random_datum(uint64_t *random, enum type_kind kind, struct a
 {
     char text[80];
     struct type type = type_make(kind);
-    struct datum d = { 0 };
+    struct datum d = {0};
     struct error err;
     switch (next_random(random) % 8) {
     case 0:
@@ -37,11 +37,12 @@ static struct datum random_datum(uint64_t *random, enum type_kind kind, struct a
         snprintf(text, sizeof text, "%lld", (long long)(next_random(random) % 65536) - 32768);
         break;
     case 3:
-        snprintf(text, sizeof text, "%s", kind == TYPE_NUMERIC ? "123456789012345678901234567890123456789.123456789" : "77");
+        snprintf(text, sizeof text, "%s",
+                 kind == TYPE_NUMERIC ? "123456789012345678901234567890123456789.123456789" : "77");
         break;
     default:
-        snprintf(text, sizeof text, type_is_integer(kind) ? "%llu" : "%llu.%03d", (unsigned long long)(next_random(random) % 30000),
-                 (int)(next_random(random) % 1000));
+        snprintf(text, sizeof text, type_is_integer(kind) ? "%llu" : "%llu.%03d",
+                 (unsigned long long)(next_random(random) % 30000), (int)(next_random(random) % 1000));
         break;
     }
     assert_int_equal(datum_parse(&type, bytes_of(arena_strdup(a, text), strlen(text)), a, &d, &err), STATUS_OK);
@@ -94,7 +95,7 @@ static void check_kind(enum type_kind kind, uint64_t seed)
 static void retraction_leaves_no_trace(void **state)
 {
     (void)state;
-    static const enum type_kind kinds[] = { TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_NUMERIC, TYPE_FLOAT4, TYPE_FLOAT8 };
+    static const enum type_kind kinds[] = {TYPE_INT2, TYPE_INT4, TYPE_INT8, TYPE_NUMERIC, TYPE_FLOAT4, TYPE_FLOAT8};
     for (uint64_t round = 1; round <= ROUNDS; round++) {
         for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
             check_kind(kinds[k], round * 7919 + k);
@@ -107,7 +108,7 @@ static void float_sums_are_rounded_once(void **state)
     (void)state;
     struct arena a = ARENA_EMPTY;
     struct error err;
-    static const double values[] = { 1e308, 1.5, -1e308, 5e-324, 1e-300, -2.25, 0.1, 0.2, 1e16, 1, -1e16 };
+    static const double values[] = {1e308, 1.5, -1e308, 5e-324, 1e-300, -2.25, 0.1, 0.2, 1e16, 1, -1e16};
     struct sum *s = sum_new(&a, TYPE_FLOAT8);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         struct datum d = datum_float(values[i]);
@@ -119,7 +120,8 @@ static void float_sums_are_rounded_once(void **state)
     arena_release(&a);
 }
 
-static void check_text(enum type_kind kind, const char *const *inputs, size_t count, const char *total, const char *average)
+static void check_text(enum type_kind kind, const char *const *inputs, size_t count, const char *total,
+                       const char *average)
 {
     struct arena a = ARENA_EMPTY;
     struct error err;
@@ -134,7 +136,7 @@ static void check_text(enum type_kind kind, const char *const *inputs, size_t co
     struct buffer text = BUFFER_EMPTY;
     struct datum out;
     assert_int_equal(sum_total(s, (int64_t)count, &a, &out, &err), STATUS_OK);
-    datum_print(kind == TYPE_INT4 ? &(struct type){ .kind = TYPE_INT8, .typmod = -1 } : &numeric, &out, &text);
+    datum_print(kind == TYPE_INT4 ? &(struct type){.kind = TYPE_INT8, .typmod = -1} : &numeric, &out, &text);
     buffer_append_byte(&text, '\0');
     assert_string_equal((char *)text.data, total);
     buffer_reset(&text);
@@ -149,9 +151,10 @@ static void check_text(enum type_kind kind, const char *const *inputs, size_t co
 static void totals_and_averages_are_those_of_postgresql(void **state)
 {
     (void)state;
-    check_text(TYPE_INT4, (const char *const[]){ "1", "2", "4" }, 3, "7", "2.3333333333333333");
-    check_text(TYPE_INT8, (const char *const[]){ "9223372036854775807", "1" }, 2, "9223372036854775808", "4611686018427387904");
-    check_text(TYPE_NUMERIC, (const char *const[]){ "1.50", "2.345" }, 2, "3.845", "1.9225000000000000");
+    check_text(TYPE_INT4, (const char *const[]){"1", "2", "4"}, 3, "7", "2.3333333333333333");
+    check_text(TYPE_INT8, (const char *const[]){"9223372036854775807", "1"}, 2, "9223372036854775808",
+               "4611686018427387904");
+    check_text(TYPE_NUMERIC, (const char *const[]){"1.50", "2.345"}, 2, "3.845", "1.9225000000000000");
 }
 
 static void overflow_is_an_error_with_postgresqls_words(void **state)
