@@ -15,7 +15,7 @@ struct arena_chunk {
 enum {
     ARENA_CHUNK_BYTES_MIN = 16 * 1024,
     ARENA_CHUNK_BYTES_MAX = 4 * 1024 * 1024,
-    ARENA_KEPT_BYTES_MAX = 64 * 1024 * 1024
+    ARENA_KEPT_BYTES_MAX = 32 * 1024 * 1024
 };
 
 static struct arena_chunk *chunk_make(const struct arena *a, size_t bytes)

@@ -17,7 +17,7 @@ struct arena {
 
 #define ARENA_EMPTY ((struct arena){0})
 
-/* Forgets all allocations, keeps up to 64 MiB of memory for reuse. */
+/* Forgets all allocations, keeps up to 32 MiB of memory for reuse. */
 void arena_reset(struct arena *a);
 void arena_release(struct arena *a);
 

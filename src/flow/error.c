@@ -71,6 +71,14 @@ enum status error_add(struct flow *f, struct node *node, const struct plan_colum
     return st;
 }
 
+static struct node *node_by_id(struct flow *f, uint32_t id)
+{
+    if (id < f->node_count) {
+        return f->nodes[id];
+    }
+    return id - f->node_count < f->output_count ? f->outputs[id - f->node_count].own : NULL;
+}
+
 enum status error_load(struct flow *f, struct error *err)
 {
     struct store_cursor *cursor;
@@ -80,8 +88,9 @@ enum status error_load(struct flow *f, struct error *err)
         struct bytes key;
         struct bytes value;
         st = store_cursor_next(cursor, &key, &value, err);
-        if (st == STATUS_OK && key.len >= 4 && load_be32(key.data) < f->node_count) {
-            f->nodes[load_be32(key.data)]->errors += 1;
+        struct node *node = st == STATUS_OK && key.len >= 4 ? node_by_id(f, load_be32(key.data)) : NULL;
+        if (node != NULL) {
+            node->errors += 1;
         }
     }
     store_cursor_close(cursor);

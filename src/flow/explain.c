@@ -112,7 +112,7 @@ enum status flow_explain(struct store *store, const struct catalog *catalog, con
     enum status st = STATUS_OK;
     buffer_printf(out, "view %s.%s\n", view->schema, view->name);
     for (uint32_t i = 0; o != NULL && i < o->upstream_count && st == STATUS_OK; i++) {
-        st = print_node(&f, o->upstream[i], out, err);
+        st = o->upstream[i] == o->own ? STATUS_OK : print_node(&f, o->upstream[i], out, err);
     }
     if (st == STATUS_OK && o != NULL) {
         st = print_map(&f, "view", o->map_name, out, err);

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "event/event.h"
 #include "plan/catalog.h"
 #include "state/store.h"
 
@@ -26,7 +27,15 @@ struct flow_options {
      * recovered. */
     enum status (*on_view_error)(void *ctx, uint32_t view_idx, const char *text, struct error *err);
     void *ctx;
+    /* In a replay: the journal of the whole log (flow_journal_read), so that rows from before a renaming can be read by
+     * the column's new name. Borrowed as long as the flow lives. */
+    const struct event_schema *known;
+    size_t known_count;
 };
+
+/* The schemas in a store's journal, in order of table id, in `a`. */
+enum status flow_journal_read(struct store *store, struct arena *a, struct event_schema **out, size_t *count,
+                              struct error *err);
 
 /* Builds the operators and opens (or makes) their maps. The catalog and the store must outlive the flow. */
 enum status flow_open(struct flow **out, const struct flow_options *options, struct error *err);

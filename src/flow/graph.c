@@ -184,45 +184,62 @@ static void note_columns(const struct expr *e, bool *needed, int depth)
     }
 }
 
-static void note_needs(struct node *n)
+/* What a node needs of its inputs, given what is needed of it; masks by node id. */
+static void note_needs(const struct node *n, bool **needed)
 {
     for (uint32_t k = 0; k < n->input_count; k++) {
-        struct node *input = n->inputs[k];
+        const struct node *input = n->inputs[k];
+        bool *mask = needed[input->id];
         if (n->plan->kind == PLAN_PROJECT) {
             for (uint32_t i = 0; i < n->plan->column_count; i++) {
-                note_columns(n->plan->exprs[i], input->needed, 0);
+                note_columns(n->plan->exprs[i], mask, 0);
             }
         } else if (n->plan->kind == PLAN_FILTER) {
-            note_columns(n->plan->condition, input->needed, 0);
+            note_columns(n->plan->condition, mask, 0);
             for (uint32_t i = 0; i < n->plan->column_count; i++) {
-                input->needed[i] = input->needed[i] || n->needed[i];
+                mask[i] = mask[i] || needed[n->id][i];
             }
         } else {
-            memset(input->needed, 1, input->plan->column_count);
+            memset(mask, 1, input->plan->column_count);
         }
     }
 }
 
 /* ---- outputs ---- */
 
+/* What feeds a view, and which columns it looks at on the way; inputs have smaller numbers. */
 static void collect_upstream(struct flow *f, struct output *o)
 {
-    bool *reached = arena_zalloc(&f->arena, f->node_count + 1);
-    o->upstream = arena_alloc(&f->arena, (f->node_count + 1) * sizeof(struct node *));
-    reached[o->node->id] = true;
-    for (uint32_t i = f->node_count; i > 0; i--) { /* inputs have smaller numbers */
-        struct node *n = f->nodes[i - 1];
-        if (reached[n->id]) {
-            for (uint32_t k = 0; k < n->input_count; k++) {
-                reached[n->inputs[k]->id] = true;
-            }
+    o->uses = arena_zalloc(&f->arena, (f->node_count + 1) * sizeof(bool *));
+    o->upstream = arena_alloc(&f->arena, (f->node_count + 2) * sizeof(struct node *));
+    o->uses[o->node->id] = arena_zalloc(&f->arena, o->node->plan->column_count + 1);
+    memset(o->uses[o->node->id], 1, o->node->plan->column_count);
+    for (uint32_t i = f->node_count; i > 0; i--) {
+        const struct node *n = f->nodes[i - 1];
+        if (o->uses[n->id] == NULL) {
+            continue;
         }
+        for (uint32_t k = 0; k < n->input_count; k++) {
+            bool **mask = &o->uses[n->inputs[k]->id];
+            *mask = *mask != NULL ? *mask : arena_zalloc(&f->arena, n->inputs[k]->plan->column_count + 1);
+        }
+        note_needs(n, o->uses);
     }
     for (uint32_t i = 0; i < f->node_count; i++) {
-        if (reached[i]) {
-            o->upstream[o->upstream_count++] = f->nodes[i];
+        struct node *n = f->nodes[i];
+        for (uint32_t c = 0; o->uses[i] != NULL && c < n->plan->column_count; c++) {
+            n->needed[c] = n->needed[c] || o->uses[i][c];
+        }
+        if (o->uses[i] != NULL) {
+            o->upstream[o->upstream_count++] = n;
         }
     }
+    o->upstream[o->upstream_count++] = o->own;
+}
+
+bool graph_output_uses(const struct output *o, const struct node *scan, uint32_t column)
+{
+    return scan != NULL && o->uses[scan->id] != NULL && o->uses[scan->id][column];
 }
 
 static void build_outputs(struct flow *f, struct building *b)
@@ -235,7 +252,6 @@ static void build_outputs(struct flow *f, struct building *b)
             o->view = c->views[i];
             o->node = build_node(b, c->views[i]->plan);
             o->map_name = view_map_name(&f->arena, c->views[i]);
-            memset(o->node->needed, 1, o->node->plan->column_count);
         }
     }
 }
@@ -243,9 +259,6 @@ static void build_outputs(struct flow *f, struct building *b)
 static void link_nodes(struct flow *f)
 {
     f->arrangements = arena_alloc(&f->arena, (2 * f->node_count + 1) * sizeof(struct arrangement *));
-    for (uint32_t i = f->node_count; i > 0; i--) {
-        note_needs(f->nodes[i - 1]);
-    }
     for (uint32_t i = 0; i < f->node_count; i++) {
         struct node *n = f->nodes[i];
         if (n->plan->kind == PLAN_JOIN) {
@@ -254,7 +267,10 @@ static void link_nodes(struct flow *f)
         }
     }
     for (uint32_t i = 0; i < f->output_count; i++) {
-        collect_upstream(f, &f->outputs[i]);
+        struct output *o = &f->outputs[i];
+        o->own = arena_zalloc(&f->arena, sizeof *o->own);
+        *o->own = (struct node){.plan = o->node->plan, .id = f->node_count + i, .what = "view"};
+        collect_upstream(f, o);
     }
 }
 

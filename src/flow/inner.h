@@ -74,6 +74,8 @@ struct output {
     const char *map_name;
     struct node **upstream; /* every node that feeds it, itself included */
     uint32_t upstream_count;
+    struct node *own; /* stands for the view itself in the error map */
+    bool **uses;      /* by node id: for a scan, the columns that this view looks at; else NULL */
     bool in_error;
     uint64_t told; /* hash of the error text last reported, 0 = none */
     struct bag delta;
@@ -123,6 +125,8 @@ struct flow {
 
 /* graph.c: nodes, arrangements and outputs out of the catalog, no map opened yet */
 void graph_build(struct flow *f);
+/* True if the view looks at this column of the table that `scan` reads. */
+bool graph_output_uses(const struct output *o, const struct node *scan, uint32_t column);
 void graph_release(struct flow *f);
 
 /* journal.c: how rows in the log become rows of declared tables */

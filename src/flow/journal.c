@@ -2,8 +2,8 @@
  *
  * Map "journal": table id (be32) -> the SCHEMA item as it was in the log. Columns are matched by name. Where one schema
  * of a table follows another and nothing but one name has changed, that column was renamed: it goes on feeding the
- * declared column of its old name. A declared column that is not sent any more reads as NULL, and every view that uses
- * it is in error until it is back. */
+ * declared column of its old name, and in a replay, which knows the schemas to come, of its new one. A declared column
+ * that is not sent any more reads as NULL, and every view that uses it is in error until it is back. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
@@ -94,7 +94,32 @@ static const char **feeding_names(struct flow *f, const struct event_schema *sch
     return names;
 }
 
-static uint32_t find_feeding(const struct journal_entry *e, const char *declared)
+/* What a column was called later, as far as the schemas that are known to follow tell: true if ever `declared`. */
+static bool is_called_later(const struct flow *f, const struct event_schema *schema, uint32_t column,
+                            const char *declared)
+{
+    const struct event_schema *before = schema;
+    const char *name = schema->columns[column].name;
+    for (size_t i = 0; i < f->options.known_count; i++) {
+        const struct event_schema *next = &f->options.known[i];
+        if (next->table_id <= before->table_id || strcmp(next->schema, schema->schema) != 0 ||
+            strcmp(next->table, schema->table) != 0) {
+            continue;
+        }
+        uint32_t renamed = renamed_column(before, next);
+        if (renamed != UINT32_MAX && strcmp(before->columns[renamed].name, name) == 0) {
+            name = next->columns[renamed].name;
+        }
+        if (strcmp(name, declared) == 0) {
+            return true;
+        }
+        before = next;
+    }
+    return false;
+}
+
+/* The source column that is the declared one: by its name now, by a name it had before, by one it got later. */
+static uint32_t find_feeding(const struct flow *f, const struct journal_entry *e, const char *declared)
 {
     for (uint32_t i = 0; i < e->schema.column_count; i++) {
         if (strcmp(e->schema.columns[i].name, declared) == 0) {
@@ -102,7 +127,7 @@ static uint32_t find_feeding(const struct journal_entry *e, const char *declared
         }
     }
     for (uint32_t i = 0; i < e->schema.column_count; i++) {
-        if (strcmp(e->feeds[i], declared) == 0) {
+        if (strcmp(e->feeds[i], declared) == 0 || is_called_later(f, &e->schema, i, declared)) {
             return i;
         }
     }
@@ -126,7 +151,7 @@ static void plan_reading(struct flow *f, struct journal_entry *e)
     r->source = arena_alloc(&f->arena, (declared->column_count + 1) * sizeof *r->source);
     r->straight = declared->column_count == r->source_count;
     for (uint32_t i = 0; i < declared->column_count; i++) {
-        r->source[i] = find_feeding(e, declared->columns[i].name);
+        r->source[i] = find_feeding(f, e, declared->columns[i].name);
         r->straight = r->straight && r->source[i] == i && r->source_types[i].kind == declared->columns[i].type.kind;
     }
 }
@@ -165,12 +190,8 @@ static enum status enter(struct flow *f, const struct event_schema *schema, stru
     return STATUS_OK;
 }
 
-static bool scan_is_used(const struct table *t, uint32_t column)
-{
-    return t->node != NULL && t->node->needed[column];
-}
-
-/* Puts the table's views into error for each used column that is not sent, and takes out of it what is sent again. */
+/* Puts each view that uses a column that is not sent any more into error, and takes it out when the column is sent
+ * again. */
 static enum status tell_dropped(struct flow *f, const struct journal_entry *before, const struct journal_entry *now,
                                 struct error *err)
 {
@@ -178,14 +199,18 @@ static enum status tell_dropped(struct flow *f, const struct journal_entry *befo
     for (uint32_t i = 0; t != NULL && i < t->declared->column_count; i++) {
         bool was_gone = before != NULL && before->reading.source[i] == UINT32_MAX;
         bool is_gone = now->reading.source[i] == UINT32_MAX;
-        if (was_gone == is_gone || !scan_is_used(t, i)) {
+        if (was_gone == is_gone) {
             continue;
         }
         char text[512];
         snprintf(text, sizeof text,
                  "column \"%s\" of table %s.%s is not sent by the source any more (dropped or renamed)",
                  t->declared->columns[i].name, t->declared->schema, t->declared->name);
-        TRY(error_add_text(f, t->node, text, is_gone ? 1 : -1, err));
+        for (uint32_t o = 0; o < f->output_count; o++) {
+            if (graph_output_uses(&f->outputs[o], t->node, i)) {
+                TRY(error_add_text(f, f->outputs[o].own, text, is_gone ? 1 : -1, err));
+            }
+        }
     }
     return STATUS_OK;
 }
@@ -203,39 +228,60 @@ enum status journal_add(struct flow *f, const struct event_schema *schema, struc
     return tell_dropped(f, before, j->by_id[schema->table_id], err);
 }
 
-static enum status load_entry(struct flow *f, struct bytes value, struct error *err)
+static enum status read_entry(struct bytes value, struct arena *a, struct event_schema *out, struct error *err)
 {
-    struct arena a = ARENA_EMPTY;
-    struct packed_reader r = packed_reader_of(value);
+    struct packed_reader r = packed_reader_of(bytes_of(arena_dup(a, value.data, value.len), value.len));
     struct event e;
-    enum status st = event_read(&r, &a, &e, err);
-    if (st == STATUS_OK && e.kind != EVENT_SCHEMA) {
-        st = error_set(err, STATUS_CORRUPT, 0, "map \"journal\" holds something else");
+    TRY(event_read(&r, a, &e, err));
+    if (e.kind != EVENT_SCHEMA) {
+        return error_set(err, STATUS_CORRUPT, 0, "map \"journal\" holds something else");
     }
-    if (st == STATUS_OK) {
-        st = enter(f, &e.schema, err);
+    *out = e.schema;
+    return STATUS_OK;
+}
+
+enum status flow_journal_read(struct store *store, struct arena *a, struct event_schema **out, size_t *count,
+                              struct error *err)
+{
+    struct store_map *map;
+    struct store_cursor *cursor;
+    size_t capacity = 0;
+    *out = NULL;
+    *count = 0;
+    enum status st = store_map_open(store, "journal", &map, err);
+    if (st != STATUS_OK) {
+        return st == STATUS_NOT_FOUND ? STATUS_OK : st;
     }
-    arena_release(&a);
-    return st;
+    TRY(store_cursor_open(map, &cursor, err));
+    struct event_schema *list = NULL;
+    st = store_cursor_seek(cursor, bytes_of("", 0), err);
+    while (st == STATUS_OK) {
+        struct bytes key;
+        struct bytes value;
+        st = store_cursor_next(cursor, &key, &value, err);
+        if (st == STATUS_OK) {
+            mem_grow(&list, &capacity, *count + 1, sizeof *list);
+            st = read_entry(value, a, &list[*count], err);
+            *count += 1;
+        }
+    }
+    store_cursor_close(cursor);
+    *out = arena_dup(a, list, *count * sizeof *list);
+    mem_free(list);
+    return st == STATUS_END ? STATUS_OK : st;
 }
 
 enum status journal_open(struct flow *f, struct error *err)
 {
     f->journal = mem_zalloc(sizeof *f->journal);
     TRY(store_map_open(f->store, "journal", &f->journal->map, err));
-    struct store_cursor *cursor;
-    TRY(store_cursor_open(f->journal->map, &cursor, err));
-    enum status st = store_cursor_seek(cursor, bytes_of("", 0), err);
-    while (st == STATUS_OK) {
-        struct bytes key;
-        struct bytes value;
-        st = store_cursor_next(cursor, &key, &value, err);
-        if (st == STATUS_OK) {
-            st = load_entry(f, value, err);
-        }
+    struct event_schema *schemas;
+    size_t count;
+    TRY(flow_journal_read(f->store, &f->arena, &schemas, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        TRY(enter(f, &schemas[i], err));
     }
-    store_cursor_close(cursor);
-    return st == STATUS_END ? STATUS_OK : st;
+    return STATUS_OK;
 }
 
 void journal_release(struct flow *f)

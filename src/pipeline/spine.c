@@ -14,7 +14,7 @@
 
 enum {
     POLL_BUDGET_BYTES = 4 * 1024 * 1024, /* of the source, a turn */
-    RUN_CHANGES = 128 * 1024,            /* folded before the operators run */
+    RUN_CHANGES = 64 * 1024,             /* folded before the operators run */
     RUN_BYTES = 32 * 1024 * 1024,        /* the same, for wide rows */
     TURN_CHANGES = 256 * 1024,           /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,

@@ -50,6 +50,9 @@ struct spine {
     char **view_errors; /* heap, NULL = none */
     bool view_errors_dirty;
     uint64_t store_id;
+    struct arena arena;
+    struct event_schema *known; /* in a replay: the whole log's journal */
+    size_t known_count;
     uint64_t folded; /* commits below are folded and run */
     bool mid_commit; /* some chunks of commit `folded` are folded, not its last */
     bool pending_on; /* changes are gathered for the sink */

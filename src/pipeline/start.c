@@ -69,16 +69,21 @@ static enum status open_state(struct spine *s, struct error *err)
     uint64_t old_id = 0;
     if (o->replay) {
         TRY(identity_store_id(s->store, &old_id, err));
+        TRY(flow_journal_read(s->store, &s->arena, &s->known, &s->known_count, err));
         TRY(store_rebuild_begin(s->store, err));
     }
     struct identity identity;
     TRY(identity_check(s->store, o->catalog, o->name, o->schema_text, old_id, &identity, err));
     s->store_id = identity.store_id;
-    TRY(flow_open(
-        &s->flow,
-        &(struct flow_options){
-            .catalog = o->catalog, .store = s->store, .on_change = on_change, .on_view_error = on_view_error, .ctx = s},
-        err));
+    TRY(flow_open(&s->flow,
+                  &(struct flow_options){.catalog = o->catalog,
+                                         .store = s->store,
+                                         .on_change = on_change,
+                                         .on_view_error = on_view_error,
+                                         .ctx = s,
+                                         .known = s->known,
+                                         .known_count = s->known_count},
+                  err));
     for (uint32_t v = 0; v < s->view_count; v++) {
         TRY(view_errors(s->store, o->catalog, s->views[v], first_error, &s->view_errors[v], err));
     }
@@ -223,6 +228,7 @@ void spine_close(struct spine *s)
         mem_free(s->view_errors[v]);
     }
     mem_free(s->view_errors);
+    arena_release(&s->arena);
     mem_free(s->views);
     *s = (struct spine){0};
 }

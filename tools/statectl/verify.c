@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RUN_CHANGES = 32 * 1024, FOLDER_DEPTH_MAX = 4 };
+enum { RUN_CHANGES = 64 * 1024, FOLDER_DEPTH_MAX = 4 };
 
 static void remove_tree(const char *path, int depth)
 {
@@ -51,10 +51,15 @@ static enum status fold_aside(struct ctl *c, struct store *scratch, struct error
     uint64_t limit = store_checkpoint_seq_next(c->store);
     struct flow *flow = NULL;
     struct store_reader *reader = NULL;
+    struct arena arena = ARENA_EMPTY;
     enum status st;
     uint64_t seq = 0;
     struct store_chunk chunk = {.last = true};
-    TRY_GOTO(done, flow_open(&flow, &(struct flow_options){.catalog = &c->catalog, .store = scratch}, err));
+    struct flow_options options = {.catalog = &c->catalog, .store = scratch};
+    struct event_schema *known;
+    TRY_GOTO(done, flow_journal_read(c->store, &arena, &known, &options.known_count, err));
+    options.known = known;
+    TRY_GOTO(done, flow_open(&flow, &options, err));
     TRY_GOTO(done, store_reader_open(c->store, 0, &reader, err));
     while (seq < limit) {
         st = store_reader_next(reader, &chunk, err);
@@ -76,6 +81,7 @@ static enum status fold_aside(struct ctl *c, struct store *scratch, struct error
 done:
     store_reader_close(reader);
     flow_close(flow);
+    arena_release(&arena);
     return st;
 }
 
