@@ -22,7 +22,7 @@ enum {
     STATUS_BYTES = 34,
     STATUS_US_MAX = 10000000,      /* between two reports */
     STATUS_US_MIN = 10000,         /* unless the server asks */
-    POSITION_US_MAX = 60000000,    /* a position is logged so often even if no declared table changes ... */
+    POSITION_US_MAX = 10000000,    /* a position is logged so often even if no declared table changes ... */
     POSITION_BYTES_MAX = 16 << 20, /* ... or after so much WAL */
     LAG_US = 5000000,
     ONCE_ASK_US = 20000,
