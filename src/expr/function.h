@@ -82,7 +82,7 @@ extern const struct function_family function_family_field;
 extern const struct function_family function_family_cast;
 extern const struct function_family function_family_aggregate;
 
-enum { FUNCTION_NONE = UINT32_MAX };
+#define FUNCTION_NONE UINT32_MAX
 const struct function *function_at(uint32_t index);
 /* Steps through the catalogue: the next row of `class` named `name` after `index` (FUNCTION_NONE to begin),
  * FUNCTION_NONE at the end. */

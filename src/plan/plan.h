@@ -39,7 +39,7 @@ enum plan_aggregate_kind {
 
 enum plan_rank_kind { RANK_ROW_NUMBER, RANK_RANK, RANK_DENSE_RANK };
 
-enum { PLAN_NO_COLUMN = UINT32_MAX };
+#define PLAN_NO_COLUMN UINT32_MAX
 
 struct plan_column {
     const char *name;

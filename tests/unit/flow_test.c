@@ -99,7 +99,7 @@ static void model_init(struct model *m, uint64_t seed)
 
 static struct datum random_float(struct model *m)
 {
-    static const double values[] = {0.0, -0.0, 0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, 7.5, NAN};
+    static const double values[] = {0.0, -0.0, 0.1, 0.2, 0.3, 1e300, -1e300, 1e-300, 7.5, (double)NAN};
     return datum_float(values[below(m, below(m, 6) == 0 ? 10 : 9)]);
 }
 

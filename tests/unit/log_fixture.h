@@ -1,7 +1,12 @@
-/* A log in a temporary folder beside a model of what it must hold; shared by the log's test programs. Include after
- * cmocka.h. */
+/* A log in a temporary folder beside a model of what it must hold; shared by the log's test programs. */
 #ifndef TESTS_UNIT_LOG_FIXTURE_H
 #define TESTS_UNIT_LOG_FIXTURE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
 
 #include "base/memory.h"
 #include "state/log/inner.h"
