@@ -105,6 +105,22 @@ test:
 	@$(MAKE) --no-print-directory -j$$(nproc) build unit-build SAN=$(SAN)
 	@LOGFOLD_BUILD=$(BUILD) tests/run.sh
 
+# The linters of tools/lint; each is tested on bad examples in tests/lint.
+check: export CC := $(CC)
+check: export CPPFLAGS := $(CPPFLAGS)
+check: export WARN := $(WARN)
+check:
+	@tools/run/packages.sh build test check
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@tools/lint/check.sh $(BUILD) $(BASE_OBJ) $(STATE_OBJ) $(ROOM_OBJ) $(PROCD_OBJ) $(CTL_OBJ)
+
+# Slow and with opinions: to read, not to pass.
+.PHONY: tidy
+tidy:
+	@tools/run/packages.sh build check
+	clang-tidy-14 --quiet --checks='-*,bugprone-*,-bugprone-easily-swappable-parameters,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
+	    $(wildcard src/*/*.c state/*.c state/*/*.c tools/statectl/*.c) -- $(CPPFLAGS) -std=c11
+
 .PHONY: unit-build
 unit-build: $(UNIT)
 

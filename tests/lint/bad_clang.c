@@ -1,0 +1,6 @@
+/* gcc has nothing against this. */
+int bad_clang(int x)
+{
+    x = x;
+    return x;
+}

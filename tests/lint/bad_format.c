@@ -1,0 +1,4 @@
+/* Braces and blanks are not where clang-format puts them. */
+int main(void) {
+  return  0;
+}

@@ -1,0 +1,4 @@
+/* Cannot be included twice. */
+struct bad_guard {
+    int x;
+};

@@ -1,0 +1,4 @@
+#include "low/low.h"
+#include <lmdb.h>
+#include <zlib.h>
+#include "gone.h"
