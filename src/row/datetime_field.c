@@ -58,14 +58,12 @@ static bool date_part(enum datetime_field field, const struct civil *c, struct d
 {
     int64_t julian = datetime_julian(c->year, c->month, c->day);
     int64_t iso_year = 0;
-    int week = datetime_iso_week(julian, &iso_year);
-    int weekday = datetime_weekday(julian);
     switch (field) {
     case FIELD_DAY:
         *out = whole(c->day);
         return true;
     case FIELD_WEEK:
-        *out = whole(week);
+        *out = whole(datetime_iso_week(julian, &iso_year));
         return true;
     case FIELD_MONTH:
         *out = whole(c->month);
@@ -86,15 +84,16 @@ static bool date_part(enum datetime_field field, const struct civil *c, struct d
         *out = whole(age_of(c->year, 1000));
         return true;
     case FIELD_DOW:
-        *out = whole(weekday);
+        *out = whole(datetime_weekday(julian));
         return true;
     case FIELD_ISODOW:
-        *out = whole(weekday == 0 ? 7 : weekday);
+        *out = whole((datetime_weekday(julian) + 6) % 7 + 1);
         return true;
     case FIELD_DOY:
         *out = whole(julian - datetime_julian(c->year, 1, 1) + 1);
         return true;
     case FIELD_ISOYEAR:
+        (void)datetime_iso_week(julian, &iso_year);
         *out = whole(counted_year(iso_year));
         return true;
     case FIELD_JULIAN:
