@@ -64,7 +64,7 @@ int32_t decimal_scale(const struct datum *d)
     return d->big ? (int32_t)load_le16(d->v.p + WIDE_SCALE_AT) : (int32_t)d->len;
 }
 
-static struct bytes coefficient_of(const struct datum *d)
+struct bytes decimal_big_coefficient(const struct datum *d)
 {
     assert(d->big && d->len > WIDE_COEFFICIENT_AT);
     return bytes_of(d->v.p + WIDE_COEFFICIENT_AT, d->len - WIDE_COEFFICIENT_AT);
@@ -88,7 +88,7 @@ bool decimal_load(const struct datum *d, int128 *out)
         *out = d->v.i;
         return true;
     }
-    struct bytes c = coefficient_of(d);
+    struct bytes c = decimal_big_coefficient(d);
     if (c.len > COEFFICIENT_INT128_BYTES) {
         return false;
     }
@@ -156,7 +156,7 @@ void decimal_load_wide(const struct datum *d, mpz_t z)
         mpz_set_si(z, d->v.i);
         return;
     }
-    struct bytes c = coefficient_of(d);
+    struct bytes c = decimal_big_coefficient(d);
     mpz_import(z, c.len, 1, 1, 1, 0, c.data);
     if (c.data[0] & 0x80) {
         mpz_t modulus;
@@ -341,7 +341,7 @@ void decimal_coefficient(const struct datum *d, struct buffer *out)
     uint8_t small[COEFFICIENT_SMALL_BYTES];
     struct bytes c;
     if (d->big) {
-        c = coefficient_of(d);
+        c = decimal_big_coefficient(d);
     } else {
         store_be64(small, (uint64_t)d->v.i);
         c = bytes_of(small, sizeof small);
