@@ -1,7 +1,7 @@
 #include "flow/bag.h"
 
-#include "base/checksum.h"
 #include "base/memory.h"
+#include "flow/hash.h"
 
 #include <assert.h>
 #include <string.h>
@@ -36,11 +36,6 @@ void bag_release(struct bag *b)
     mem_free(b->entry_slots);
     mem_free(b->group_slots);
     *b = (struct bag){0};
-}
-
-static uint32_t hash_of(struct bytes key)
-{
-    return (uint32_t)checksum_xxh3(key.data, key.len);
 }
 
 static uint64_t slot_of(uint32_t hash, size_t idx)
@@ -105,7 +100,7 @@ static void add_to_group(struct bag *b, uint32_t entry, struct bytes prefix)
     if (b->group_slots == NULL || b->group_count * 2 > b->group_mask) {
         grow(&b->group_slots, &b->group_mask);
     }
-    uint32_t hash = hash_of(prefix);
+    uint32_t hash = key_hash(prefix);
     size_t at = group_slot(b, prefix, hash);
     if (b->group_slots[at] != 0) {
         struct bag_group *g = &b->groups[slot_idx(b->group_slots[at])];
@@ -125,7 +120,7 @@ uint32_t bag_add(struct bag *b, struct bytes key, size_t prefix_len, int64_t wei
     if (b->entry_slots == NULL || b->entry_count * 2 > b->entry_mask) {
         grow(&b->entry_slots, &b->entry_mask);
     }
-    uint32_t hash = hash_of(key);
+    uint32_t hash = key_hash(key);
     size_t at = entry_slot(b, key, hash);
     if (b->entry_slots[at] != 0) {
         uint32_t known = slot_idx(b->entry_slots[at]);
@@ -152,7 +147,7 @@ uint32_t bag_find_group(const struct bag *b, struct bytes prefix)
     if (b->group_count == 0) {
         return BAG_NONE;
     }
-    uint64_t slot = b->group_slots[group_slot(b, prefix, hash_of(prefix))];
+    uint64_t slot = b->group_slots[group_slot(b, prefix, key_hash(prefix))];
     return slot == 0 ? BAG_NONE : slot_idx(slot);
 }
 
@@ -161,7 +156,7 @@ int64_t bag_weight(const struct bag *b, struct bytes key)
     if (b->entry_count == 0) {
         return 0;
     }
-    uint64_t slot = b->entry_slots[entry_slot(b, key, hash_of(key))];
+    uint64_t slot = b->entry_slots[entry_slot(b, key, key_hash(key))];
     return slot == 0 ? 0 : b->entries[slot_idx(slot)].weight;
 }
 

@@ -136,6 +136,8 @@ static struct arrangement *make_arrangement(struct flow *f, struct node *input, 
     a->skip_null_keys = true;
     a->rest_columns = arena_alloc(&f->arena, (p->column_count + 1) * sizeof *a->rest_columns);
     for (uint32_t c = 0; c < p->column_count; c++) {
+        const struct datum any = {.big = 1};
+        a->borrows = a->borrows || datum_is_pointer(p->columns[c].type.kind, &any);
         bool in_key = false;
         for (uint32_t k = 0; k < key_count; k++) {
             in_key = in_key || keys[k] == c;

@@ -40,6 +40,7 @@ struct arrangement {
     uint32_t key_count;
     uint32_t *rest_columns; /* what follows the key */
     uint32_t rest_count;
+    bool borrows;        /* a decoded row may point into the entry's bytes */
     bool skip_null_keys; /* rows with a NULL in the key are not kept: they never match */
     struct store_map *map;
     const char *map_name;

@@ -28,7 +28,9 @@ struct side_rows {
 struct joining {
     struct flow *flow;
     struct node *node;
-    struct datum *pair; /* left||right, for the condition */
+    struct datum *pair;   /* left||right, for the condition */
+    struct datum *stored; /* the entry last decoded */
+    uint32_t stored_width;
     uint32_t left_width;
     uint32_t right_width;
     struct side_rows left_rows;
@@ -43,38 +45,41 @@ static void side_add(struct side_rows *s, const struct datum *row, int64_t weigh
     s->items[s->count++] = (struct side_row){.row = row, .weight = weight};
 }
 
-static enum status add_loaded(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value,
-                              bool minus_delta, struct side_rows *out, struct error *err)
+/* What to do with each stored row of a key. */
+struct visit {
+    enum status (*row)(struct joining *j, const struct datum *row, int64_t weight, struct side_rows *out,
+                       struct error *err);
+    struct side_rows *out;
+    bool minus_delta; /* as the rows were before the run */
+};
+
+static enum status visit_entry(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value,
+                               const struct visit *visit, struct error *err)
 {
     int64_t weight;
     TRY(weight_read(value, &weight, err));
-    weight -= minus_delta ? bag_weight(&a->delta, key) : 0;
+    weight -= visit->minus_delta ? bag_weight(&a->delta, key) : 0;
     if (weight == 0) {
         return STATUS_OK;
     }
-    struct bytes kept = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
-    struct datum *row = arena_alloc(&j->flow->run, (a->input->out.width + 1) * sizeof *row);
-    TRY(arrangement_decode(a, kept, &j->flow->run, row, err));
-    side_add(out, row, weight);
-    return STATUS_OK;
+    if (a->borrows) { /* the entry's bytes may go with the next step */
+        key = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
+    }
+    TRY(arrangement_decode(a, key, &j->flow->run, j->stored, err));
+    return visit->row(j, j->stored, weight, visit->out, err);
 }
 
-/* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
-static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta,
-                        struct side_rows *out, struct error *err)
+static enum status scan(struct joining *j, struct arrangement *a, struct bytes prefix, const struct visit *visit,
+                        struct error *err)
 {
-    out->count = 0;
+    struct bytes key;
+    struct bytes value;
     if (a->rest_count == 0) { /* nothing but the key: one entry at most */
-        struct bytes value;
         enum status st = store_get(a->map, prefix, &value, err);
-        return st == STATUS_NOT_FOUND ? STATUS_OK
-               : st != STATUS_OK      ? st
-                                      : add_loaded(j, a, prefix, value, minus_delta, out, err);
+        return st == STATUS_NOT_FOUND ? STATUS_OK : st != STATUS_OK ? st : visit_entry(j, a, prefix, value, visit, err);
     }
     TRY(store_cursor_seek(a->cursor, prefix, err));
     for (;;) {
-        struct bytes key;
-        struct bytes value;
         enum status st = store_cursor_next(a->cursor, &key, &value, err);
         if (st == STATUS_END) {
             return STATUS_OK;
@@ -83,8 +88,26 @@ static enum status load(struct joining *j, struct arrangement *a, struct bytes p
         if (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0) {
             return STATUS_OK;
         }
-        TRY(add_loaded(j, a, key, value, minus_delta, out, err));
+        TRY(visit_entry(j, a, key, value, visit, err));
     }
+}
+
+static enum status keep_row(struct joining *j, const struct datum *row, int64_t weight, struct side_rows *out,
+                            struct error *err)
+{
+    (void)err;
+    size_t bytes = (j->stored_width + (j->stored_width == 0)) * sizeof *row;
+    side_add(out, arena_dup(&j->flow->run, row, bytes), weight);
+    return STATUS_OK;
+}
+
+/* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
+static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta,
+                        struct side_rows *out, struct error *err)
+{
+    out->count = 0;
+    j->stored_width = a->input->out.width;
+    return scan(j, a, prefix, &(struct visit){.row = keep_row, .out = out, .minus_delta = minus_delta}, err);
 }
 
 /* Rows that the run took away altogether are not in the map any more: they belong to the old side. */
@@ -197,17 +220,22 @@ static enum status left_changed(struct joining *j, const struct side_rows *right
     return STATUS_OK;
 }
 
+/* A left row as it is now against what the run did to the right side. */
+static enum status meet_right_delta(struct joining *j, const struct datum *row, int64_t weight, struct side_rows *out,
+                                    struct error *err)
+{
+    struct side_row l = {.row = row, .weight = weight};
+    int64_t matches;
+    return emit_pairs(j, &l, out, true, &matches, err);
+}
+
 static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group,
                              struct error *err)
 {
     struct node *n = j->node;
     if (bag_group_is_touched(&n->right->delta, right_group)) {
-        TRY(load(j, n->left, prefix, false, &j->left_rows, err));
         load_delta(n->right, right_group, &j->right_delta);
-        for (size_t i = 0; i < j->left_rows.count; i++) {
-            int64_t matches;
-            TRY(emit_pairs(j, &j->left_rows.items[i], &j->right_delta, true, &matches, err));
-        }
+        TRY(scan(j, n->left, prefix, &(struct visit){.row = meet_right_delta, .out = &j->right_delta}, err));
     }
     if (bag_group_is_touched(&n->left->delta, left_group)) {
         TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
@@ -279,6 +307,7 @@ enum status join_run(struct flow *f, struct node *n, struct error *err)
                         .left_width = n->inputs[0]->plan->column_count,
                         .right_width = n->inputs[1]->plan->column_count};
     j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
+    j.stored = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.stored);
     if (n->plan->join_kind == PLAN_JOIN_LEFT) {
         pass_null_keys(&j);
     }

@@ -6,8 +6,8 @@
  * the row. */
 #include "flow/inner.h"
 
-#include "base/checksum.h"
 #include "base/memory.h"
+#include "flow/hash.h"
 #include "row/packed.h"
 #include "row/tuple.h"
 
@@ -53,7 +53,7 @@ static void changes_grow(struct table_changes *c)
     c->slots = mem_zalloc(slots * sizeof *c->slots);
     c->mask = slots - 1;
     for (size_t i = 0; i < c->count; i++) {
-        uint32_t hash = (uint32_t)checksum_xxh3(c->items[i].key.data, c->items[i].key.len);
+        uint32_t hash = key_hash(c->items[i].key);
         size_t at = hash & c->mask;
         while (c->slots[at] != 0) {
             at = (at + 1) & c->mask;
@@ -90,7 +90,7 @@ static enum status find_change(struct flow *f, struct table *t, struct bytes key
     if (c->slots == NULL || c->count * 2 > c->mask) {
         changes_grow(c);
     }
-    uint32_t hash = (uint32_t)checksum_xxh3(key.data, key.len);
+    uint32_t hash = key_hash(key);
     size_t at = hash & c->mask;
     for (; c->slots[at] != 0; at = (at + 1) & c->mask) {
         struct change *known = &c->items[(uint32_t)c->slots[at] - 1];
