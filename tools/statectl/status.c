@@ -155,8 +155,8 @@ static void print_text(struct ctl *c, struct bytes text, bool running, struct bu
                   number_of(text, "seq_next"),
                   running ? number_of(text, "durable_seq_next") : number_of(text, "log_seq_next"),
                   number_of(text, "checkpoint_seq_next"));
-    buffer_printf(out, "source        %s %s %s\n", text_of(text, "source", a, sizeof a),
-                  text_of(text, "source_position", b, sizeof b), running ? "" : "");
+    buffer_printf(out, "source        %s %s\n", text_of(text, "source", a, sizeof a),
+                  text_of(text, "source_position", b, sizeof b));
     print_positions(text, false, out);
     buffer_printf(out, "lag           %" PRIu64 " bytes, %.1f s\n", number_of(text, "source_lag_bytes"),
                   lag_seconds(text));
