@@ -79,7 +79,8 @@ const struct source_methods source_none_methods = {.matches = none_matches,
 /* ---- dispatch ---- */
 
 /* In the order of asking: PostgreSQL also takes bare "key=value" strings, so it comes last. */
-static const struct source_methods *const source_kinds[] = {&source_none_methods, &source_postgres_methods};
+static const struct source_methods *const source_kinds[] = {&source_none_methods, &source_file_methods,
+                                                            &source_postgres_methods};
 
 enum status source_open(struct source **out, const struct source_options *options, struct error *err)
 {

@@ -1,0 +1,618 @@
+/* A record -> what it is -> which table -> its columns -> items. Values are converted into a buffer first, so that a record
+ * that turns out bad on its last column leaves nothing behind. */
+#include "ingest/debezium.h"
+
+#include "base/arena.h"
+#include "base/memory.h"
+#include "event/event.h"
+#include "ingest/debezium_document.h"
+#include "ingest/debezium_table.h"
+#include "ingest/debezium_value.h"
+#include "ingest/source_methods.h"
+#include "row/datetime.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LSN_BYTES_MAX = 24,
+    SCHEMA_BYTES_MAX = 1024 * 1024, /* room for the journal entry before a row: names and types are bounded */
+    ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
+};
+_Static_assert(DEBEZIUM_MEMBERS_MAX * (255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+
+struct debezium {
+    const struct catalog *catalog;
+    struct debezium_table *tables; /* by catalog_table.idx */
+    struct debezium_table *last;   /* the one of the last record: records of a table come together */
+    uint32_t table_id_next;
+    struct debezium_schema_cache schemas;
+    struct debezium_habits habits;
+    struct arena arena; /* of one record */
+    struct debezium_document value;
+    struct debezium_document key;
+    struct debezium_members flat; /* a flattened record's columns, without Debezium's own */
+    struct buffer row;
+    /* The newest delete: an insert of the same LSN is the second half of a change of key, which may lack values. */
+    const struct debezium_table *deleted_from;
+    char deleted_lsn[LSN_BYTES_MAX];
+};
+
+/* A row change, before its values are looked at. */
+struct change {
+    enum event_kind kind;
+    const struct debezium_members *row;
+    const struct debezium_members *before; /* NULL = none */
+    const struct json_value *lsn;
+    bool may_be_missing;
+};
+
+struct debezium *debezium_new(const struct catalog *catalog, uint32_t table_id_next)
+{
+    struct debezium *d = mem_zalloc(sizeof *d);
+    d->catalog = catalog;
+    d->table_id_next = table_id_next;
+    d->tables = mem_zalloc((catalog->table_count + 1) * sizeof *d->tables);
+    for (uint32_t i = 0; i < catalog->table_count; i++) {
+        assert(catalog->tables[i]->key_count <= DEBEZIUM_KEY_MAX);
+        d->tables[i].declared = catalog->tables[i];
+    }
+    return d;
+}
+
+void debezium_free(struct debezium *d)
+{
+    if (d == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < d->catalog->table_count; i++) {
+        debezium_table_release(&d->tables[i]);
+    }
+    mem_free(d->tables);
+    debezium_schema_cache_release(&d->schemas);
+    debezium_document_release(&d->value);
+    debezium_document_release(&d->key);
+    mem_free(d->flat.items);
+    buffer_release(&d->row);
+    arena_release(&d->arena);
+    mem_free(d);
+}
+
+void debezium_forget(struct debezium *d)
+{
+    for (uint32_t i = 0; i < d->catalog->table_count; i++) {
+        d->tables[i].journalled = false;
+    }
+}
+
+/* ---- what stands in the record ---- */
+
+static bool read_digits(struct bytes text, size_t *at, uint64_t *out)
+{
+    size_t start = *at;
+    uint64_t value = 0;
+    while (*at < text.len && *at - start < 19 && text.data[*at] >= '0' && text.data[*at] <= '9') {
+        value = value * 10 + (text.data[*at] - '0');
+        *at += 1;
+    }
+    *out = value;
+    return *at > start;
+}
+
+/* A nonnegative whole number under `name`; 0 where there is none. */
+static uint64_t number_of(const struct debezium_members *m, const char *name)
+{
+    const struct json_value *v = debezium_members_get(m, name);
+    size_t at = 0;
+    uint64_t value;
+    bool whole = v != NULL && v->kind == JSON_NUMBER && read_digits(v->text, &at, &value) && at == v->text.len;
+    return whole ? value : 0;
+}
+
+static int64_t commit_time(const struct debezium_members *m, const char *micros, const char *millis)
+{
+    uint64_t us = number_of(m, micros);
+    uint64_t ms = us == 0 ? number_of(m, millis) : 0;
+    us = us == 0 && ms < INT64_MAX / 1000 ? ms * 1000 : us;
+    return us == 0 || us > INT64_MAX ? 0 : (int64_t)us - DATETIME_EPOCH_US;
+}
+
+/* The id is "xid:lsn"; the LSN differs from record to record of one transaction. */
+static uint64_t transaction_xid(const struct debezium_members *transaction)
+{
+    const struct json_value *id = debezium_members_get(transaction, "id");
+    size_t at = 0;
+    uint64_t xid = 0;
+    if (id == NULL || id->kind != JSON_STRING || !read_digits(id->text, &at, &xid)) {
+        return 0;
+    }
+    return at == id->text.len || id->text.data[at] == ':' ? xid : 0;
+}
+
+static bool string_is(const struct json_value *v, const char *text)
+{
+    return v != NULL && json_value_is(v, text);
+}
+
+static bool is_envelope(const struct debezium_document *doc)
+{
+    const struct json_value *op = debezium_members_get(&doc->all, "op");
+    return doc->source.is_object && op != NULL && op->kind == JSON_STRING;
+}
+
+/* Heartbeats {ts_ms} and markers of the transaction topic {status, id, event_count, data_collections, ts_ms}. */
+static bool is_control(const struct debezium_document *doc)
+{
+    const struct json_value *status = debezium_members_get(&doc->all, "status");
+    if (doc->all.count == 1 && debezium_members_get(&doc->all, "ts_ms") != NULL) {
+        return true;
+    }
+    return (string_is(status, "BEGIN") || string_is(status, "END")) && debezium_members_get(&doc->all, "id") != NULL &&
+           debezium_members_get(&doc->all, "event_count") != NULL &&
+           debezium_members_get(&doc->all, "data_collections") != NULL;
+}
+
+/* ---- which table ---- */
+
+static const char *text_of(struct debezium *d, const struct json_value *v)
+{
+    if (v == NULL || v->kind != JSON_STRING) {
+        return NULL;
+    }
+    struct bytes text = json_value_text(v, &d->arena);
+    return arena_strndup(&d->arena, (const char *)text.data, text.len);
+}
+
+static bool is_named(const struct json_value *v, const char *name)
+{
+    return json_value_is(v, name);
+}
+
+/* NULL where the schema files have no such table. `schema` may be NULL. */
+static struct debezium_table *table_named(struct debezium *d, const struct json_value *schema,
+                                          const struct json_value *name)
+{
+    if (d->last != NULL && schema != NULL && is_named(name, d->last->declared->name) &&
+        is_named(schema, d->last->declared->schema)) {
+        return d->last;
+    }
+    const char *table_text = text_of(d, name);
+    const struct catalog_table *t =
+        table_text != NULL ? catalog_find_table(d->catalog, text_of(d, schema), table_text) : NULL;
+    return t != NULL ? &d->tables[t->idx] : NULL;
+}
+
+static struct debezium_table *table_of_topic(struct debezium *d, const char *topic)
+{
+    for (uint32_t i = 0; i < d->catalog->table_count; i++) {
+        const struct catalog_table *t = d->catalog->tables[i];
+        if (t->topic != NULL && strcmp(t->topic, topic) == 0) {
+            return &d->tables[i];
+        }
+    }
+    const char *table_dot = strrchr(topic, '.');
+    const char *schema = table_dot;
+    while (schema != NULL && schema > topic && schema[-1] != '.') {
+        schema -= 1;
+    }
+    if (table_dot == NULL || schema == topic) { /* "prefix.schema.table" has two dots */
+        return NULL;
+    }
+    const char *schema_text = arena_strndup(&d->arena, schema, (size_t)(table_dot - schema));
+    const struct catalog_table *t = catalog_find_table(d->catalog, schema_text, table_dot + 1);
+    return t != NULL ? &d->tables[t->idx] : NULL;
+}
+
+static bool is_own_name(struct bytes name)
+{
+    return name.len > 2 && name.data[0] == '_' && name.data[1] == '_';
+}
+
+/* How many of the table's columns the record has. */
+static uint32_t columns_there(const struct catalog_table *t, const struct debezium_members *all)
+{
+    uint32_t there = 0;
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        there += debezium_members_get(all, t->columns[i].name) != NULL;
+    }
+    return there;
+}
+
+/* The only table whose columns are all there, of several the only one with no column too many. */
+static struct debezium_table *table_by_columns(struct debezium *d, const struct debezium_members *all,
+                                               struct error *err)
+{
+    struct debezium_table *found[2] = {NULL, NULL}; /* with more columns in the record, with the same */
+    uint32_t count[2] = {0, 0};
+    size_t sent = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        sent += !is_own_name(all->items[i].name);
+    }
+    for (uint32_t i = 0; i < d->catalog->table_count; i++) {
+        const struct catalog_table *t = d->catalog->tables[i];
+        if (columns_there(t, all) == t->column_count) {
+            bool same = sent == t->column_count;
+            found[same] = &d->tables[i];
+            count[same] += 1;
+        }
+    }
+    if (count[1] == 1 || (count[1] == 0 && count[0] == 1)) {
+        return found[count[1] == 1];
+    }
+    (void)error_set(err, STATUS_INVALID, 0,
+                    count[0] + count[1] == 0
+                        ? "a record that is neither an event of Debezium nor a row with the columns of a declared table"
+                        : "a row that does not say its table (__table), with the columns of more than one declared table");
+    return NULL;
+}
+
+/* A flattened record's table. NULL with a reason. */
+static struct debezium_table *table_of_flat(struct debezium *d, const struct debezium_record *record, struct error *err)
+{
+    const struct debezium_members *all = &d->value.all;
+    const struct json_value *name = debezium_members_get(all, "__table");
+    const struct json_value *schema = debezium_members_get(all, "__schema");
+    name = name != NULL ? name : debezium_members_get(all, "__source_table");
+    schema = schema != NULL ? schema : debezium_members_get(all, "__source_schema");
+    if (name != NULL && name->kind == JSON_STRING) {
+        struct debezium_table *t = table_named(d, schema, name);
+        if (t == NULL && schema == NULL && record->topic != NULL) {
+            t = table_of_topic(d, record->topic);
+        }
+        if (t == NULL) {
+            (void)error_set(err, STATUS_INVALID, 0, "table \"%.200s\" is not declared in the schema files",
+                            text_of(d, name));
+        }
+        return t;
+    }
+    struct debezium_table *t = record->topic != NULL ? table_of_topic(d, record->topic) : NULL;
+    return t != NULL ? t : table_by_columns(d, all, err);
+}
+
+static struct debezium_table *table_of_envelope(struct debezium *d, struct error *err)
+{
+    const struct json_value *schema = debezium_members_get(&d->value.source, "schema");
+    const struct json_value *name = debezium_members_get(&d->value.source, "table");
+    if (name == NULL || name->kind != JSON_STRING || schema == NULL || schema->kind != JSON_STRING) {
+        (void)error_set(err, STATUS_INVALID, 0, "an event whose source does not say its schema and table");
+        return NULL;
+    }
+    struct debezium_table *t = table_named(d, schema, name);
+    if (t == NULL) {
+        (void)error_set(err, STATUS_INVALID, 0, "table \"%.200s.%.200s\" is not declared in the schema files",
+                        text_of(d, schema), text_of(d, name));
+    }
+    return t;
+}
+
+/* ---- values ---- */
+
+static enum status name_column(const struct debezium_table *t, const struct debezium_column *c, struct error *err)
+{
+    return error_prefix(err, "column \"%s\" of table %s.%s", c->name, t->declared->schema, t->declared->name);
+}
+
+static enum status read_value(struct debezium *d, struct debezium_table *t, struct debezium_column *column,
+                              const struct json_value *value, bool may_be_missing, struct datum *out, struct error *err)
+{
+    struct debezium_value_context context = {.arena = &d->arena,
+                                             .column = &column->habits,
+                                             .overall = &d->habits,
+                                             .may_be_missing = may_be_missing};
+    enum status st = debezium_value_read(&context, &column->type, &column->hint, value, out, err);
+    return st == STATUS_OK ? STATUS_OK : name_column(t, column, err);
+}
+
+static enum status require_key(const struct debezium_table *t, const struct debezium_column *c, const struct datum *value,
+                               struct error *err)
+{
+    if (!c->key || !value->null) {
+        return STATUS_OK;
+    }
+    (void)error_set(err, STATUS_INVALID, 0, "it is part of the primary key and %s",
+                    value->missing ? "was not sent" : "null");
+    return name_column(t, c, err);
+}
+
+/* Appends all values of the row. An unchanged TOAST value may stand in `before`; a null there may mean "not sent". */
+static enum status append_values(struct debezium *d, struct debezium_table *t, const struct change *change,
+                                 struct error *err)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        struct debezium_column *column = &t->columns[i];
+        const struct json_value *value = &change->row->items[t->order[i]].value;
+        struct datum datum;
+        TRY(read_value(d, t, column, value, change->may_be_missing, &datum, err));
+        if (datum.missing && change->before != NULL) {
+            const struct json_value *kept =
+                debezium_members_find(change->before, bytes_of(column->name, column->name_len));
+            if (kept != NULL && kept->kind != JSON_NULL) {
+                TRY(read_value(d, t, column, kept, true, &datum, err));
+            }
+        }
+        TRY(require_key(t, column, &datum, err));
+        packed_append_datum(&d->row, column->type.kind, &datum);
+    }
+    return STATUS_OK;
+}
+
+/* Appends a row of nothing but the key, from the members given. */
+static enum status append_key(struct debezium *d, struct debezium_table *t, const struct debezium_members *from,
+                              struct error *err)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        struct debezium_column *column = &t->columns[i];
+        struct datum datum = DATUM_MISSING;
+        const struct json_value *value =
+            column->key ? debezium_members_find(from, bytes_of(column->name, column->name_len)) : NULL;
+        if (value != NULL) {
+            TRY(read_value(d, t, column, value, false, &datum, err));
+        }
+        TRY(require_key(t, column, &datum, err));
+        packed_append_datum(&d->row, column->type.kind, &datum);
+    }
+    return STATUS_OK;
+}
+
+/* True where `before` has another key than the row. */
+static enum status key_changed(struct debezium *d, struct debezium_table *t, const struct change *change, bool *out,
+                               struct error *err)
+{
+    *out = false;
+    for (uint32_t k = 0; k < t->declared->key_count && change->before != NULL && !*out; k++) {
+        struct debezium_column *column = &t->columns[t->key[k]];
+        const struct json_value *now = &change->row->items[t->order[t->key[k]]].value;
+        const struct json_value *was = debezium_members_find(change->before, bytes_of(column->name, column->name_len));
+        if (was == NULL || was->kind == JSON_NULL || (was->kind == now->kind && bytes_equal(was->text, now->text))) {
+            continue;
+        }
+        struct datum old_value;
+        struct datum new_value;
+        TRY(read_value(d, t, column, was, true, &old_value, err));
+        TRY(read_value(d, t, column, now, true, &new_value, err));
+        *out = !old_value.missing && !new_value.missing && !datum_identical(column->type.kind, &old_value, &new_value);
+    }
+    return STATUS_OK;
+}
+
+/* ---- items ---- */
+
+/* The values are in d->row: the row's item, behind its journal entry where that is due. */
+static enum status finish_row(struct debezium *d, struct debezium_table *t, enum event_kind kind, struct buffer *out,
+                              struct error *err)
+{
+    if (d->row.len > ROW_BYTES_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "a row of %zu bytes is larger than the limit of %d", d->row.len,
+                         ROW_BYTES_MAX);
+    }
+    debezium_table_journal(t, &d->table_id_next, out);
+    event_append_row(out, kind, t->table_id, t->column_count);
+    buffer_append(out, d->row.data, d->row.len);
+    return STATUS_OK;
+}
+
+static bool follows_delete(const struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
+{
+    return d->deleted_from == t && lsn != NULL && lsn->text.len == strlen(d->deleted_lsn) &&
+           memcmp(lsn->text.data, d->deleted_lsn, lsn->text.len) == 0;
+}
+
+static void remember_delete(struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
+{
+    bool known = lsn != NULL && lsn->kind == JSON_NUMBER && lsn->text.len < LSN_BYTES_MAX;
+    d->deleted_from = known ? t : NULL;
+    if (known) {
+        memcpy(d->deleted_lsn, lsn->text.data, lsn->text.len);
+        d->deleted_lsn[lsn->text.len] = '\0';
+    }
+}
+
+static enum status put_row(struct debezium *d, struct debezium_table *t, const struct change *change, struct buffer *out,
+                           struct error *err)
+{
+    bool moved = false;
+    TRY(debezium_table_fit(t, d->value.schema, change->row, err));
+    TRY(append_values(d, t, change, err));
+    if (change->kind == EVENT_UPDATE) {
+        TRY(key_changed(d, t, change, &moved, err));
+        if (moved) {
+            event_append_old(&d->row, t->column_count);
+            TRY(append_key(d, t, change->before, err));
+        } else {
+            event_append_no_old(&d->row);
+        }
+    }
+    return finish_row(d, t, change->kind, out, err);
+}
+
+/* The key is in `before`, in a flattened record's row, else in the record's key. */
+static enum status delete_row(struct debezium *d, struct debezium_table *t, const struct debezium_record *record,
+                              const struct change *change, struct buffer *out, struct error *err)
+{
+    char reason[JSON_SCAN_REASON_BYTES];
+    enum status st = STATUS_INVALID;
+    if (change->before != NULL) {
+        debezium_table_fit_key(t, d->value.schema);
+        st = append_key(d, t, change->before, err);
+    } else {
+        (void)error_set(err, STATUS_INVALID, 0, "a delete without the old row");
+    }
+    if (st != STATUS_OK && record->key.len > 0 &&
+        debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+        buffer_reset(&d->row);
+        debezium_table_fit_key(t, d->key.schema);
+        st = append_key(d, t, &d->key.all, err);
+    }
+    TRY(st);
+    TRY(finish_row(d, t, EVENT_DELETE, out, err));
+    remember_delete(d, t, change->lsn);
+    return STATUS_OK;
+}
+
+static enum status truncate_table(struct debezium *d, struct debezium_table *t, struct buffer *out)
+{
+    debezium_table_fit_key(t, d->value.schema);
+    debezium_table_journal(t, &d->table_id_next, out);
+    event_append_truncate(out, t->table_id);
+    return STATUS_OK;
+}
+
+static enum status bad_op(const struct json_value *op, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"",
+                     (int)(op->text.len < 20 ? op->text.len : 20), (const char *)op->text.data);
+}
+
+static enum status decode_envelope(struct debezium *d, const struct debezium_record *record, struct buffer *out,
+                                   enum debezium_outcome *outcome, struct error *err)
+{
+    const struct debezium_document *doc = &d->value;
+    const struct json_value *op = debezium_members_get(&doc->all, "op");
+    char letter = op->text.len == 1 ? (char)op->text.data[0] : '?';
+    if (letter == 'm') {
+        *outcome = DEBEZIUM_IGNORED;
+        return STATUS_OK;
+    }
+    if (strchr("crudt", letter) == NULL) {
+        return bad_op(op, err);
+    }
+    struct debezium_table *t = table_of_envelope(d, err);
+    if (t == NULL) {
+        return STATUS_INVALID;
+    }
+    d->last = t;
+    if (letter == 't') {
+        return truncate_table(d, t, out);
+    }
+    struct change change = {.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE,
+                            .row = &doc->after,
+                            .before = doc->before.is_object ? &doc->before : NULL,
+                            .lsn = debezium_members_get(&doc->source, "lsn")};
+    if (letter == 'd') {
+        return delete_row(d, t, record, &change, out, err);
+    }
+    if (!doc->after.is_object) {
+        return error_set(err, STATUS_INVALID, 0, "an event of op \"%c\" without the new row (after)", letter);
+    }
+    change.may_be_missing = letter == 'u' || (letter == 'c' && follows_delete(d, t, change.lsn));
+    return put_row(d, t, &change, out, err);
+}
+
+/* The members that are columns: all but Debezium's own, unless declared. */
+static const struct debezium_members *flat_row(struct debezium *d, const struct debezium_table *t)
+{
+    const struct debezium_members *all = &d->value.all;
+    d->flat.count = 0;
+    d->flat.is_object = true;
+    mem_grow(&d->flat.items, &d->flat.capacity, all->count + 1, sizeof *d->flat.items);
+    for (size_t i = 0; i < all->count; i++) {
+        bool own = is_own_name(all->items[i].name);
+        for (uint32_t c = 0; own && c < t->declared->column_count; c++) {
+            const char *name = t->declared->columns[c].name;
+            own = !bytes_equal(all->items[i].name, bytes_of(name, strlen(name)));
+        }
+        if (!own) {
+            d->flat.items[d->flat.count] = all->items[i];
+            d->flat.count += 1;
+        }
+    }
+    return &d->flat;
+}
+
+static enum status decode_flat(struct debezium *d, const struct debezium_record *record, struct buffer *out,
+                               struct error *err)
+{
+    const struct debezium_members *all = &d->value.all;
+    const struct json_value *op = debezium_members_get(all, "__op");
+    const struct json_value *deleted = debezium_members_get(all, "__deleted");
+    struct debezium_table *t = table_of_flat(d, record, err);
+    if (t == NULL) {
+        return STATUS_INVALID;
+    }
+    d->last = t;
+    const struct debezium_members *row = flat_row(d, t);
+    struct change change = {.kind = EVENT_READ, .row = row, .lsn = debezium_members_get(all, "__lsn")};
+    if (string_is(op, "d") || string_is(deleted, "true") || (deleted != NULL && deleted->kind == JSON_TRUE)) {
+        change.before = row;
+        return delete_row(d, t, record, &change, out, err);
+    }
+    if (string_is(op, "t")) {
+        return truncate_table(d, t, out);
+    }
+    if (op != NULL && op->kind == JSON_STRING) {
+        if (op->text.len != 1 || strchr("cru", op->text.data[0]) == NULL) {
+            return bad_op(op, err);
+        }
+        char letter = (char)op->text.data[0];
+        change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
+    }
+    bool unknown = op == NULL || op->kind != JSON_STRING;
+    change.may_be_missing = change.kind == EVENT_UPDATE || unknown ||
+                            (change.kind == EVENT_INSERT && follows_delete(d, t, change.lsn));
+    return put_row(d, t, &change, out, err);
+}
+
+/* Reasons quote what was sent, cut anywhere. */
+static void clean_reason(char *reason)
+{
+    if (!bytes_is_utf8(bytes_of(reason, strlen(reason)))) {
+        for (char *p = reason; *p != '\0'; p++) {
+            *p = (unsigned char)*p < 0x80 ? *p : '?';
+        }
+    }
+}
+
+static enum debezium_outcome quarantine(const struct debezium_record *record, struct error *err, struct buffer *out)
+{
+    struct bytes raw = record->value;
+    raw.len = raw.len < DEBEZIUM_RAW_BYTES_MAX ? raw.len : DEBEZIUM_RAW_BYTES_MAX;
+    clean_reason(err->text);
+    event_append_quarantine(out, record->origin, err->text, raw);
+    return DEBEZIUM_QUARANTINED;
+}
+
+static struct bytes trimmed(struct bytes text)
+{
+    while (text.len > 0 && memchr(" \t\r\n", text.data[text.len - 1], 4) != NULL) {
+        text.len -= 1;
+    }
+    return text;
+}
+
+enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
+                                      struct debezium_meta *meta)
+{
+    struct error err = {0};
+    char reason[JSON_SCAN_REASON_BYTES];
+    enum debezium_outcome outcome = DEBEZIUM_CHANGE;
+    size_t mark = out->len;
+    struct bytes value = trimmed(record->value);
+    *meta = (struct debezium_meta){0};
+    arena_reset(&d->arena);
+    buffer_reset(&d->row);
+    if (value.len == 0) {
+        return DEBEZIUM_IGNORED;
+    }
+    if (!debezium_document_read(&d->value, value, &d->schemas, &d->arena, reason)) {
+        (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
+        return quarantine(record, &err, out);
+    }
+    if (d->value.is_null || is_control(&d->value)) {
+        return DEBEZIUM_IGNORED;
+    }
+    enum status st;
+    if (is_envelope(&d->value)) {
+        meta->xid = transaction_xid(&d->value.transaction);
+        meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
+        st = decode_envelope(d, record, out, &outcome, &err);
+    } else {
+        meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");
+        st = decode_flat(d, record, out, &err);
+    }
+    if (st != STATUS_OK) {
+        assert(out->len == mark); /* nothing of a bad record is left */
+        return quarantine(record, &err, out);
+    }
+    return outcome;
+}

@@ -1,0 +1,49 @@
+/* One JSON value of a Debezium row as a value of a PostgreSQL type. */
+#ifndef INGEST_DEBEZIUM_VALUE_H
+#define INGEST_DEBEZIUM_VALUE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "ingest/debezium_schema.h"
+#include "ingest/json.h"
+#include "row/datum.h"
+
+#include <stdbool.h>
+
+/* What values have shown of a connector's settings, where no schema part tells them. */
+enum debezium_decimals { DECIMALS_UNSEEN, DECIMALS_BASE64, DECIMALS_TEXT };
+enum debezium_binary { BINARY_UNSEEN, BINARY_BASE64, BINARY_HEX };
+struct debezium_habits {
+    enum debezium_decimals decimals;
+    enum debezium_binary binary;
+};
+
+struct debezium_value_context {
+    struct arena *arena;
+    struct debezium_habits *column;  /* of this column: read and written */
+    struct debezium_habits *overall; /* of everything decoded so far */
+    bool may_be_missing;             /* the placeholder for an unchanged TOAST value is taken as such */
+};
+
+/* `out` borrows the value and the arena. It is DATUM_MISSING for the placeholder. STATUS_INVALID with what is wrong.
+ * A string that may be base64 or text, of a column and a decoder that have not shown which, is taken as text if it is
+ * a whole number for a numeric(p,0) (one in 1,700 base64 values looks like that, and only the first value of all can
+ * be taken wrong), and as base64 if it is for a bytea. */
+enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,
+                                const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
+                                struct error *err);
+
+/* Types carried as PostgreSQL's text (debezium_text.c): arrays, bit strings, money, times with zone, points; others as they
+ * come. */
+enum status debezium_text_read(const struct debezium_value_context *c, const struct type *type,
+                               const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
+                               struct error *err);
+/* Decodes base64, both alphabets, padding optional. False where it is none. */
+bool debezium_base64(struct bytes text, struct arena *a, struct bytes *out);
+/* A numeric from base64 of its unscaled value. */
+enum status debezium_decimal_from_base64(struct bytes text, int32_t scale, struct arena *a, struct datum *out,
+                                         struct error *err);
+/* "a JSON object is no value of type integer" */
+enum status debezium_wrong_kind(const struct type *type, const struct json_value *value, struct error *err);
+
+#endif
