@@ -15,29 +15,12 @@
 #include "row/tuple.h"
 
 #include "row/datetime.h"
-#include "row/decimal.h"
-#include "row/decimal_digits.h"
+#include "row/tuple_scan.h"
 
 #include <math.h>
 #include <string.h>
 
-enum tag {
-    TAG_NULL_FIRST = 0x01,
-    TAG_INT_ZERO = 0x30,
-    TAG_FLOAT = 0x40,
-    TAG_MINUS_INFINITY = 0x50,
-    TAG_NEGATIVE = 0x51,
-    TAG_ZERO = 0x52,
-    TAG_POSITIVE = 0x53,
-    TAG_INFINITY = 0x54,
-    TAG_NAN = 0x55,
-    TAG_UUID = 0x60,
-    TAG_BYTES = 0x61,
-    TAG_INTERVAL = 0x62,
-    TAG_NULL_LAST = 0xfe
-};
-
-enum { EXPONENT_BIAS = 1 << 22, SMALL_DIGITS_MAX = 18, FIXED_BYTES = 16, BLANKS_MAX = 1 << 30 };
+enum { FIXED_BYTES = 16, BLANKS_MAX = 1 << 30 };
 
 static bool is_integer_like(enum type_kind kind)
 {
@@ -73,105 +56,6 @@ static void append_float(struct buffer *out, double value, bool image)
         memcpy(&bits, &value, sizeof bits);
         to[9] = bits != UINT64_C(1) << 63;
         out->len += 1;
-    }
-}
-
-/* Digits without leading and trailing zeros, and the exponent of 0.DIGITS * 10^exponent. */
-struct digits {
-    const char *text;
-    size_t len;
-    int64_t exponent;
-    bool negative;
-};
-
-static struct digits digits_of_small(const struct datum *d, char room[static 24])
-{
-    uint64_t left = d->v.i < 0 ? -(uint64_t)d->v.i : (uint64_t)d->v.i;
-    char *end = room + 24;
-    char *start = end;
-    while (left > 0) {
-        *--start = (char)('0' + left % 10);
-        left /= 10;
-    }
-    struct digits out = {.text = start, .len = (size_t)(end - start), .negative = d->v.i < 0};
-    out.exponent = (int64_t)out.len - (int64_t)d->len;
-    while (out.len > 0 && start[out.len - 1] == '0') {
-        out.len--;
-    }
-    return out;
-}
-
-/* Of a big finite numeric; the digits live in `room`. */
-static struct digits digits_of_big(const struct datum *d, struct buffer *room)
-{
-    decimal_append_digits(d, room);
-    struct digits out = {.text = (const char *)room->data, .len = room->len, .negative = decimal_sign(d) < 0};
-    out.exponent = (int64_t)out.len - decimal_scale(d);
-    while (out.len > 0 && out.text[out.len - 1] == '0') {
-        out.len--;
-    }
-    return out;
-}
-
-static void append_digits(struct buffer *out, const struct digits *d)
-{
-    uint8_t *start = buffer_reserve(out, 5 + (d->len + 1) / 2 + 1);
-    uint8_t *to = start;
-    if (d->len == 0) {
-        *to = TAG_ZERO;
-        out->len += 1;
-        return;
-    }
-    *to++ = d->negative ? TAG_NEGATIVE : TAG_POSITIVE;
-    uint32_t exponent = (uint32_t)(d->exponent + EXPONENT_BIAS);
-    *to++ = (uint8_t)(exponent >> 16);
-    *to++ = (uint8_t)(exponent >> 8);
-    *to++ = (uint8_t)exponent;
-    for (size_t i = 0; i < d->len; i += 2) {
-        int low = i + 1 < d->len ? d->text[i + 1] - '0' : 0;
-        *to++ = (uint8_t)((d->text[i] - '0') * 10 + low + 1);
-    }
-    *to++ = 0;
-    for (uint8_t *p = start + 1; d->negative && p < to; p++) {
-        *p = (uint8_t) ~*p;
-    }
-    out->len += (size_t)(to - start);
-}
-
-static void append_big_numeric(struct buffer *out, const struct datum *d)
-{
-    switch (decimal_kind(d)) {
-    case DECIMAL_NAN:
-        buffer_append_byte(out, TAG_NAN);
-        return;
-    case DECIMAL_MINUS_INFINITY:
-        buffer_append_byte(out, TAG_MINUS_INFINITY);
-        return;
-    case DECIMAL_INFINITY:
-        buffer_append_byte(out, TAG_INFINITY);
-        return;
-    case DECIMAL_FINITE:
-        break;
-    }
-    struct buffer room = BUFFER_EMPTY;
-    struct digits digits = digits_of_big(d, &room);
-    append_digits(out, &digits);
-    buffer_release(&room);
-}
-
-static void append_numeric(struct buffer *out, const struct datum *d, bool image)
-{
-    if (d->big) {
-        append_big_numeric(out, d);
-    } else {
-        char room[24];
-        struct digits digits = digits_of_small(d, room);
-        append_digits(out, &digits);
-    }
-    if (image) {
-        bool finite = decimal_kind(d) == DECIMAL_FINITE;
-        store_be16(buffer_reserve(out, 2), (uint16_t)(finite ? decimal_scale(d) : 0));
-        out->len += 2;
     }
 }
 
@@ -243,7 +127,7 @@ static void append_value(struct buffer *out, enum type_kind kind, const struct d
     if (is_integer_like(kind)) {
         append_int(out, d->v.i);
     } else if (kind == TYPE_NUMERIC) {
-        append_numeric(out, d, image);
+        tuple_numeric_append(out, d, image);
     } else if (kind == TYPE_FLOAT4 || kind == TYPE_FLOAT8) {
         append_float(out, d->v.d, image);
     } else if (kind == TYPE_UUID) {
@@ -275,35 +159,11 @@ void tuple_append(struct buffer *out, enum type_kind kind, const struct datum *d
 
 /* ---- reading ---- */
 
-/* A cursor over a possibly inverted value. */
-struct scan {
-    const uint8_t *next;
-    const uint8_t *end;
-    uint8_t mask; /* 0xff = inverted */
-};
-
-static enum status broken(struct error *err)
-{
-    return error_set(err, STATUS_CORRUPT, 0, "a key's bytes are broken");
-}
-
-static bool take(struct scan *s, uint8_t *to, size_t len)
-{
-    if ((size_t)(s->end - s->next) < len) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        to[i] = s->next[i] ^ s->mask;
-    }
-    s->next += len;
-    return true;
-}
-
-static enum status read_int(struct scan *s, uint8_t tag, int64_t *out, struct error *err)
+static enum status read_int(struct tuple_scan *s, uint8_t tag, int64_t *out, struct error *err)
 {
     unsigned n = tag >= TAG_INT_ZERO ? tag - TAG_INT_ZERO : TAG_INT_ZERO - tag;
     if (n > 8 || (size_t)(s->end - s->next) < n) {
-        return broken(err);
+        return tuple_broken(err);
     }
     uint64_t value = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -316,7 +176,7 @@ static enum status read_int(struct scan *s, uint8_t tag, int64_t *out, struct er
     uint64_t magnitude = tag < TAG_INT_ZERO ? ~value : value;
     bool shortest = n <= 1 ? n == 0 || value != 0 : magnitude >> (8 * (n - 1)) != 0;
     if (!shortest || magnitude >> 63 != 0) {
-        return broken(err);
+        return tuple_broken(err);
     }
     *out = (int64_t)value;
     return STATUS_OK;
@@ -355,175 +215,50 @@ static bool is_in_range(enum type_kind kind, int64_t v)
     return true;
 }
 
-static enum status read_ranged_int(struct scan *s, uint8_t tag, enum type_kind kind, struct datum *out,
+static enum status read_ranged_int(struct tuple_scan *s, uint8_t tag, enum type_kind kind, struct datum *out,
                                    struct error *err)
 {
     TRY(read_int(s, tag, &out->v.i, err));
-    return is_in_range(kind, out->v.i) ? STATUS_OK : broken(err);
+    return is_in_range(kind, out->v.i) ? STATUS_OK : tuple_broken(err);
 }
 
-static enum status read_tagged_int(struct scan *s, int64_t *out, struct error *err)
+static enum status read_tagged_int(struct tuple_scan *s, int64_t *out, struct error *err)
 {
     uint8_t tag;
-    return take(s, &tag, 1) ? read_int(s, tag, out, err) : broken(err);
+    return tuple_take(s, &tag, 1) ? read_int(s, tag, out, err) : tuple_broken(err);
 }
 
-static enum status read_float(struct scan *s, enum type_kind kind, bool image, struct datum *out, struct error *err)
+static enum status read_float(struct tuple_scan *s, enum type_kind kind, bool image, struct datum *out,
+                              struct error *err)
 {
     uint8_t body[9] = {0};
-    if (!take(s, body, image ? 9 : 8)) {
-        return broken(err);
+    if (!tuple_take(s, body, image ? 9 : 8)) {
+        return tuple_broken(err);
     }
     uint64_t bits = load_be64(body);
     uint8_t plain = image ? body[8] : 1;
     if (bits == UINT64_MAX) {
         out->v.d = (double)NAN;
-        return plain == 1 ? STATUS_OK : broken(err);
+        return plain == 1 ? STATUS_OK : tuple_broken(err);
     }
     bits = bits >> 63 != 0 ? bits & ~(UINT64_C(1) << 63) : ~bits;
     double value;
     memcpy(&value, &bits, sizeof value);
     bool narrow_fits = kind != TYPE_FLOAT4 || (double)(float)value == value;
     if (isnan(value) || (value == 0 && signbit(value)) || !narrow_fits || plain > 1 || (plain == 0 && value != 0)) {
-        return broken(err);
+        return tuple_broken(err);
     }
     out->v.d = plain == 0 ? -0.0 : value;
     return STATUS_OK;
 }
 
-/* Pairs of digits as they stand in the key. */
-struct pairs {
-    const uint8_t *data;
-    size_t count;
-    uint8_t mask;
-    int64_t exponent;
-};
-
-static enum status read_pairs(struct scan *s, bool negative, struct pairs *out, struct error *err)
-{
-    uint8_t head[3];
-    uint8_t flip = negative ? 0xff : 0;
-    if (!take(s, head, 3)) {
-        return broken(err);
-    }
-    uint32_t biased = (uint32_t)(head[0] ^ flip) << 16 | (uint32_t)(head[1] ^ flip) << 8 | (uint32_t)(head[2] ^ flip);
-    out->exponent = (int64_t)biased - EXPONENT_BIAS;
-    out->mask = s->mask ^ flip;
-    out->data = s->next;
-    const uint8_t *end = memchr(s->next, out->mask, (size_t)(s->end - s->next)); /* 00 as it was inverted */
-    if (end == NULL || end == s->next) {
-        return broken(err);
-    }
-    out->count = (size_t)(end - s->next);
-    s->next = end + 1;
-    return STATUS_OK;
-}
-
-/* False for a pair that is no two digits. */
-static bool pair_at(const struct pairs *p, size_t i, unsigned *out)
-{
-    *out = (unsigned)(p->data[i] ^ p->mask) - 1;
-    return *out <= 99;
-}
-
-/* The first digit is not zero and neither are the last two. */
-static bool are_pairs_sound(const struct pairs *p)
-{
-    unsigned first;
-    unsigned last;
-    return pair_at(p, 0, &first) && first >= 10 && pair_at(p, p->count - 1, &last) && last > 0;
-}
-
-static enum status make_big_numeric(const struct pairs *p, int64_t wanted, bool negative, uint16_t scale,
-                                    struct arena *a, struct datum *out, struct error *err)
-{
-    uint8_t *digits = arena_alloc(a, (size_t)wanted + 1);
-    memset(digits, '0', (size_t)wanted + 1);
-    for (size_t i = 0; i < p->count; i++) {
-        unsigned pair;
-        if (!pair_at(p, i, &pair)) {
-            return broken(err);
-        }
-        digits[2 * i] = (uint8_t)('0' + pair / 10);
-        digits[2 * i + 1] = (uint8_t)('0' + pair % 10);
-    }
-    return decimal_from_digits(a, negative, bytes_of(digits, (size_t)wanted), scale, out, err);
-}
-
-/* The value of the pairs with `scale` digits after the point. */
-static enum status make_numeric(const struct pairs *p, bool negative, uint16_t scale, struct arena *a,
-                                struct datum *out, struct error *err)
-{
-    unsigned last;
-    int64_t wanted = p->exponent + scale; /* digits of the coefficient */
-    if (!are_pairs_sound(p) || scale > DECIMAL_SCALE_MAX || p->exponent > DECIMAL_DIGITS_MAX) {
-        return broken(err);
-    }
-    pair_at(p, p->count - 1, &last);
-    int64_t given = 2 * (int64_t)p->count - (last % 10 == 0);
-    if (wanted < given) {
-        return broken(err);
-    }
-    if (wanted > SMALL_DIGITS_MAX) {
-        return make_big_numeric(p, wanted, negative, scale, a, out, err);
-    }
-    int64_t value = 0;
-    for (size_t i = 0; i < p->count; i++) {
-        unsigned pair;
-        if (!pair_at(p, i, &pair)) {
-            return broken(err);
-        }
-        bool half = 2 * (int64_t)(i + 1) > wanted;
-        value = half ? value * 10 + pair / 10 : value * 100 + pair;
-    }
-    for (int64_t i = 2 * (int64_t)p->count; i < wanted; i++) {
-        value *= 10;
-    }
-    *out = (struct datum){.v.i = negative ? -value : value, .len = scale};
-    return STATUS_OK;
-}
-
-static enum status make_special(uint8_t tag, uint16_t scale, struct datum *out, struct error *err)
-{
-    if (tag == TAG_ZERO) {
-        *out = (struct datum){.len = scale};
-        return scale <= DECIMAL_SCALE_MAX ? STATUS_OK : broken(err);
-    }
-    *out = decimal_special(tag == TAG_NAN        ? DECIMAL_NAN
-                           : tag == TAG_INFINITY ? DECIMAL_INFINITY
-                                                 : DECIMAL_MINUS_INFINITY);
-    return scale == 0 ? STATUS_OK : broken(err);
-}
-
-static enum status read_numeric(struct scan *s, uint8_t tag, bool image, struct arena *a, struct datum *out,
-                                struct error *err)
-{
-    uint8_t scale[2] = {0};
-    struct pairs pairs = {0};
-    bool paired = tag == TAG_NEGATIVE || tag == TAG_POSITIVE;
-    if (tag < TAG_MINUS_INFINITY || tag > TAG_NAN) {
-        return broken(err);
-    }
-    if (paired) {
-        TRY(read_pairs(s, tag == TAG_NEGATIVE, &pairs, err));
-    }
-    if (image && !take(s, scale, 2)) {
-        return broken(err);
-    }
-    if (out == NULL) {
-        return STATUS_OK;
-    }
-    return paired ? make_numeric(&pairs, tag == TAG_NEGATIVE, load_be16(scale), a, out, err)
-                  : make_special(tag, load_be16(scale), out, err);
-}
-
 /* `out` NULL = only step over. Borrows the key where nothing is escaped or inverted. */
-static enum status read_bytes(struct scan *s, struct arena *a, struct datum *out, struct error *err)
+static enum status read_bytes(struct tuple_scan *s, struct arena *a, struct datum *out, struct error *err)
 {
     const uint8_t *start = s->next;
     const uint8_t *end = memchr(start, s->mask, (size_t)(s->end - start)); /* an inverted 00 is ff */
     if (end == NULL) {
-        return broken(err);
+        return tuple_broken(err);
     }
     s->next = end + 1;
     if (out == NULL) {
@@ -542,7 +277,7 @@ static enum status read_bytes(struct scan *s, struct arena *a, struct datum *out
             i += 1;
             c = (uint8_t)(i < len ? (start[i] ^ s->mask) - 1 : UINT8_MAX);
             if (c > 1) {
-                return broken(err);
+                return tuple_broken(err);
             }
         }
         copy[to++] = c;
@@ -551,7 +286,7 @@ static enum status read_bytes(struct scan *s, struct arena *a, struct datum *out
     return STATUS_OK;
 }
 
-static enum status read_bpchar(struct scan *s, bool image, struct arena *a, struct datum *out, struct error *err)
+static enum status read_bpchar(struct tuple_scan *s, bool image, struct arena *a, struct datum *out, struct error *err)
 {
     TRY(read_bytes(s, a, out, err));
     int64_t blanks = 0;
@@ -562,7 +297,7 @@ static enum status read_bpchar(struct scan *s, bool image, struct arena *a, stru
         return STATUS_OK;
     }
     if (blanks < 0 || blanks > BLANKS_MAX || (out->len > 0 && out->v.p[out->len - 1] == ' ')) {
-        return broken(err);
+        return tuple_broken(err);
     }
     if (blanks == 0) {
         return STATUS_OK;
@@ -583,7 +318,7 @@ static enum status make_interval(uint128 biased, int64_t months, int64_t days, s
     bool fits = value.days == days && value.months == months;
     int128 us;
     if (!fits || __builtin_sub_overflow(span, interval_span(value), &us) || us != (int64_t)us) {
-        return broken(err);
+        return tuple_broken(err);
     }
     value.us = (int64_t)us;
     uint8_t *stored = arena_alloc(a, FIXED_BYTES);
@@ -592,13 +327,14 @@ static enum status make_interval(uint128 biased, int64_t months, int64_t days, s
     return STATUS_OK;
 }
 
-static enum status read_interval(struct scan *s, bool image, struct arena *a, struct datum *out, struct error *err)
+static enum status read_interval(struct tuple_scan *s, bool image, struct arena *a, struct datum *out,
+                                 struct error *err)
 {
     uint8_t body[FIXED_BYTES];
     int64_t months = 0;
     int64_t days = 0;
-    if (!take(s, body, FIXED_BYTES)) {
-        return broken(err);
+    if (!tuple_take(s, body, FIXED_BYTES)) {
+        return tuple_broken(err);
     }
     if (image) {
         TRY(read_tagged_int(s, &months, err));
@@ -610,12 +346,12 @@ static enum status read_interval(struct scan *s, bool image, struct arena *a, st
     return make_interval((uint128)load_be64(body) << 64 | load_be64(body + 8), months, days, a, out, err);
 }
 
-static enum status read_uuid(struct scan *s, struct arena *a, struct datum *out, struct error *err)
+static enum status read_uuid(struct tuple_scan *s, struct arena *a, struct datum *out, struct error *err)
 {
     const uint8_t *from = s->next;
     uint8_t body[FIXED_BYTES];
-    if (!take(s, body, FIXED_BYTES)) {
-        return broken(err);
+    if (!tuple_take(s, body, FIXED_BYTES)) {
+        return tuple_broken(err);
     }
     if (out != NULL) {
         *out = datum_bytes(bytes_of(s->mask == 0 ? from : arena_dup(a, body, FIXED_BYTES), FIXED_BYTES));
@@ -623,31 +359,31 @@ static enum status read_uuid(struct scan *s, struct arena *a, struct datum *out,
     return STATUS_OK;
 }
 
-static enum status read_value(struct scan *s, enum type_kind kind, bool image, struct arena *a, struct datum *out,
+static enum status read_value(struct tuple_scan *s, enum type_kind kind, bool image, struct arena *a, struct datum *out,
                               struct error *err)
 {
     struct datum ignored = {0};
     uint8_t tag;
-    if (!take(s, &tag, 1)) {
-        return broken(err);
+    if (!tuple_take(s, &tag, 1)) {
+        return tuple_broken(err);
     }
     if (is_integer_like(kind)) {
         return read_ranged_int(s, tag, kind, out == NULL ? &ignored : out, err);
     }
     if (kind == TYPE_NUMERIC) {
-        return read_numeric(s, tag, image, a, out, err);
+        return tuple_numeric_read(s, tag, image, a, out, err);
     }
     if (kind == TYPE_FLOAT4 || kind == TYPE_FLOAT8) {
-        return tag == TAG_FLOAT ? read_float(s, kind, image, out == NULL ? &ignored : out, err) : broken(err);
+        return tag == TAG_FLOAT ? read_float(s, kind, image, out == NULL ? &ignored : out, err) : tuple_broken(err);
     }
     if (kind == TYPE_UUID) {
-        return tag == TAG_UUID ? read_uuid(s, a, out, err) : broken(err);
+        return tag == TAG_UUID ? read_uuid(s, a, out, err) : tuple_broken(err);
     }
     if (kind == TYPE_INTERVAL) {
-        return tag == TAG_INTERVAL ? read_interval(s, image, a, out, err) : broken(err);
+        return tag == TAG_INTERVAL ? read_interval(s, image, a, out, err) : tuple_broken(err);
     }
     if (tag != TAG_BYTES) {
-        return broken(err);
+        return tuple_broken(err);
     }
     return kind == TYPE_BPCHAR ? read_bpchar(s, image, a, out, err) : read_bytes(s, a, out, err);
 }
@@ -656,7 +392,7 @@ static enum status read_or_skip(struct bytes *in, enum type_kind kind, unsigned 
                                 struct datum *out, struct error *err)
 {
     if (in->len == 0) {
-        return broken(err);
+        return tuple_broken(err);
     }
     if (in->data[0] == ((flags & TUPLE_NULLS_FIRST) != 0 ? TAG_NULL_FIRST : TAG_NULL_LAST)) {
         *in = bytes_of(in->data + 1, in->len - 1);
@@ -665,7 +401,7 @@ static enum status read_or_skip(struct bytes *in, enum type_kind kind, unsigned 
         }
         return STATUS_OK;
     }
-    struct scan s = {.next = in->data, .end = in->data + in->len, .mask = (flags & TUPLE_DESC) != 0 ? 0xff : 0};
+    struct tuple_scan s = {.next = in->data, .end = in->data + in->len, .mask = (flags & TUPLE_DESC) != 0 ? 0xff : 0};
     if (out != NULL) {
         *out = (struct datum){0};
     }

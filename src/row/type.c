@@ -12,31 +12,32 @@ enum { NUMERIC_PRECISION_MAX = 1000, LENGTH_MAX = 10485760, FRACTION_DIGITS_MAX 
 struct kind_row {
     enum type_kind kind;
     uint32_t oid;
+    uint32_t array_oid;
     const char *sql; /* as format_type() prints it without modifier */
     const char *names[4];
 };
 
 static const struct kind_row kinds[] = {
-    {TYPE_UNKNOWN, 705, "unknown", {NULL}},
-    {TYPE_BOOL, 16, "boolean", {"bool", "boolean", NULL}},
-    {TYPE_INT2, 21, "smallint", {"int2", "smallint", "smallserial", "serial2"}},
-    {TYPE_INT4, 23, "integer", {"int4", "integer", "int", "serial"}},
-    {TYPE_INT8, 20, "bigint", {"int8", "bigint", "bigserial", "serial8"}},
-    {TYPE_NUMERIC, 1700, "numeric", {"numeric", "decimal", "dec", NULL}},
-    {TYPE_FLOAT4, 700, "real", {"float4", "real", NULL}},
-    {TYPE_FLOAT8, 701, "double precision", {"float8", "double precision", "float", NULL}},
-    {TYPE_TEXT, 25, "text", {"text", NULL}},
-    {TYPE_VARCHAR, 1043, "character varying", {"varchar", "character varying", NULL}},
-    {TYPE_BPCHAR, 1042, "character", {"bpchar", "character", "char", NULL}},
-    {TYPE_BYTEA, 17, "bytea", {"bytea", NULL}},
-    {TYPE_DATE, 1082, "date", {"date", NULL}},
-    {TYPE_TIME, 1083, "time without time zone", {"time", "time without time zone", NULL}},
-    {TYPE_TIMESTAMP, 1114, "timestamp without time zone", {"timestamp", "timestamp without time zone", NULL}},
-    {TYPE_TIMESTAMPTZ, 1184, "timestamp with time zone", {"timestamptz", "timestamp with time zone", NULL}},
-    {TYPE_INTERVAL, 1186, "interval", {"interval", NULL}},
-    {TYPE_UUID, 2950, "uuid", {"uuid", NULL}},
-    {TYPE_JSON, 114, "json", {"json", NULL}},
-    {TYPE_JSONB, 3802, "jsonb", {"jsonb", NULL}},
+    {TYPE_UNKNOWN, 705, 0, "unknown", {NULL}},
+    {TYPE_BOOL, 16, 1000, "boolean", {"bool", "boolean", NULL}},
+    {TYPE_INT2, 21, 1005, "smallint", {"int2", "smallint", "smallserial", "serial2"}},
+    {TYPE_INT4, 23, 1007, "integer", {"int4", "integer", "int", "serial"}},
+    {TYPE_INT8, 20, 1016, "bigint", {"int8", "bigint", "bigserial", "serial8"}},
+    {TYPE_NUMERIC, 1700, 1231, "numeric", {"numeric", "decimal", "dec", NULL}},
+    {TYPE_FLOAT4, 700, 1021, "real", {"float4", "real", NULL}},
+    {TYPE_FLOAT8, 701, 1022, "double precision", {"float8", "double precision", "float", NULL}},
+    {TYPE_TEXT, 25, 1009, "text", {"text", NULL}},
+    {TYPE_VARCHAR, 1043, 1015, "character varying", {"varchar", "character varying", NULL}},
+    {TYPE_BPCHAR, 1042, 1014, "character", {"bpchar", "character", "char", NULL}},
+    {TYPE_BYTEA, 17, 1001, "bytea", {"bytea", NULL}},
+    {TYPE_DATE, 1082, 1182, "date", {"date", NULL}},
+    {TYPE_TIME, 1083, 1183, "time without time zone", {"time", "time without time zone", NULL}},
+    {TYPE_TIMESTAMP, 1114, 1115, "timestamp without time zone", {"timestamp", "timestamp without time zone", NULL}},
+    {TYPE_TIMESTAMPTZ, 1184, 1185, "timestamp with time zone", {"timestamptz", "timestamp with time zone", NULL}},
+    {TYPE_INTERVAL, 1186, 1187, "interval", {"interval", NULL}},
+    {TYPE_UUID, 2950, 2951, "uuid", {"uuid", NULL}},
+    {TYPE_JSON, 114, 199, "json", {"json", NULL}},
+    {TYPE_JSONB, 3802, 3807, "jsonb", {"jsonb", NULL}},
 };
 enum { KIND_ROW_COUNT = sizeof kinds / sizeof kinds[0] };
 
@@ -44,67 +45,69 @@ struct other_row {
     const char *name;
     const char *sql;
     uint32_t oid;
+    uint32_t array_oid;
 };
 
 static const struct other_row others[] = {
-    {"timetz", "time with time zone", 1266},
-    {"time with time zone", "time with time zone", 1266},
-    {"money", "money", 790},
-    {"inet", "inet", 869},
-    {"cidr", "cidr", 650},
-    {"macaddr", "macaddr", 829},
-    {"macaddr8", "macaddr8", 774},
-    {"bit", "bit", 1560},
-    {"varbit", "bit varying", 1562},
-    {"xml", "xml", 142},
-    {"name", "name", 19},
-    {"oid", "oid", 26},
-    {"point", "point", 600},
-    {"line", "line", 628},
-    {"lseg", "lseg", 601},
-    {"box", "box", 603},
-    {"path", "path", 602},
-    {"polygon", "polygon", 604},
-    {"circle", "circle", 718},
-    {"tsvector", "tsvector", 3614},
-    {"tsquery", "tsquery", 3615},
-    {"pg_lsn", "pg_lsn", 3220},
-    {"jsonpath", "jsonpath", 4072},
-    {"int4range", "int4range", 3904},
-    {"int8range", "int8range", 3926},
-    {"numrange", "numrange", 3906},
-    {"tsrange", "tsrange", 3908},
-    {"tstzrange", "tstzrange", 3910},
-    {"daterange", "daterange", 3912},
+    {"\"char\"", "\"char\"", 18, 1002},
+    {"name", "name", 19, 1003},
+    {"int2vector", "int2vector", 22, 1006},
+    {"regproc", "regproc", 24, 1008},
+    {"oid", "oid", 26, 1028},
+    {"tid", "tid", 27, 1010},
+    {"xid", "xid", 28, 1011},
+    {"cid", "cid", 29, 1012},
+    {"oidvector", "oidvector", 30, 1013},
+    {"xml", "xml", 142, 143},
+    {"point", "point", 600, 1017},
+    {"lseg", "lseg", 601, 1018},
+    {"path", "path", 602, 1019},
+    {"box", "box", 603, 1020},
+    {"polygon", "polygon", 604, 1027},
+    {"line", "line", 628, 629},
+    {"cidr", "cidr", 650, 651},
+    {"circle", "circle", 718, 719},
+    {"macaddr8", "macaddr8", 774, 775},
+    {"money", "money", 790, 791},
+    {"macaddr", "macaddr", 829, 1040},
+    {"inet", "inet", 869, 1041},
+    {"timetz", "time with time zone", 1266, 1270},
+    {"bit", "bit", 1560, 1561},
+    {"varbit", "bit varying", 1562, 1563},
+    {"refcursor", "refcursor", 1790, 2201},
+    {"regprocedure", "regprocedure", 2202, 2207},
+    {"regoper", "regoper", 2203, 2208},
+    {"regoperator", "regoperator", 2204, 2209},
+    {"regclass", "regclass", 2205, 2210},
+    {"regtype", "regtype", 2206, 2211},
+    {"txid_snapshot", "txid_snapshot", 2970, 2949},
+    {"pg_lsn", "pg_lsn", 3220, 3221},
+    {"tsvector", "tsvector", 3614, 3643},
+    {"tsquery", "tsquery", 3615, 3645},
+    {"regconfig", "regconfig", 3734, 3735},
+    {"regdictionary", "regdictionary", 3769, 3770},
+    {"int4range", "int4range", 3904, 3905},
+    {"numrange", "numrange", 3906, 3907},
+    {"tsrange", "tsrange", 3908, 3909},
+    {"tstzrange", "tstzrange", 3910, 3911},
+    {"daterange", "daterange", 3912, 3913},
+    {"int8range", "int8range", 3926, 3927},
+    {"jsonpath", "jsonpath", 4072, 4073},
+    {"regnamespace", "regnamespace", 4089, 4090},
+    {"regrole", "regrole", 4096, 4097},
+    {"regcollation", "regcollation", 4191, 4192},
+    {"int4multirange", "int4multirange", 4451, 6150},
+    {"nummultirange", "nummultirange", 4532, 6151},
+    {"tsmultirange", "tsmultirange", 4533, 6152},
+    {"tstzmultirange", "tstzmultirange", 4534, 6153},
+    {"datemultirange", "datemultirange", 4535, 6155},
+    {"int8multirange", "int8multirange", 4536, 6157},
+    {"pg_snapshot", "pg_snapshot", 5038, 5039},
+    {"xid8", "xid8", 5069, 271},
+    {"time with time zone", "time with time zone", 1266, 1270},
+    {"bit varying", "bit varying", 1562, 1563},
 };
 enum { OTHER_ROW_COUNT = sizeof others / sizeof others[0] };
-
-/* Array oids of the kinds above and of common others. */
-static const struct {
-    uint32_t oid;
-    const char *sql;
-} arrays[] = {
-    {1000, "boolean[]"},
-    {1005, "smallint[]"},
-    {1007, "integer[]"},
-    {1016, "bigint[]"},
-    {1231, "numeric[]"},
-    {1021, "real[]"},
-    {1022, "double precision[]"},
-    {1009, "text[]"},
-    {1015, "character varying[]"},
-    {1014, "character[]"},
-    {1001, "bytea[]"},
-    {1182, "date[]"},
-    {1183, "time without time zone[]"},
-    {1115, "timestamp without time zone[]"},
-    {1185, "timestamp with time zone[]"},
-    {1187, "interval[]"},
-    {2951, "uuid[]"},
-    {199, "json[]"},
-    {3807, "jsonb[]"},
-    {1041, "inet[]"},
-};
 
 /* The fields of an interval's mask as intervaltypmodout prints them; NULL for no mask of the grammar. */
 static const char *range_text(uint32_t range)
@@ -172,19 +175,22 @@ static const struct kind_row *row_by_name(const char *name)
 
 static enum status check_count(const char *name, struct type_modifiers m, size_t max, struct error *err)
 {
-    if (m.count > max) {
-        return error_set(
-            err, STATUS_INVALID, 0,
-            max == 0 ? "type modifier is not allowed for type \"%s\"" : "invalid type modifier for type \"%s\"", name);
+    if (m.count <= max) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    if (max > 0) {
+        return error_set(err, STATUS_INVALID, 0, "invalid type modifier");
+    }
+    return error_set(err, STATUS_INVALID, 0, "type modifier is not allowed for type \"%s\"", name);
 }
 
 static enum status set_numeric(struct type_modifiers m, struct type *out, struct error *err)
 {
-    TRY(check_count("numeric", m, 2, err));
     if (m.count == 0) {
         return STATUS_OK;
+    }
+    if (m.count > 2) {
+        return error_set(err, STATUS_INVALID, 0, "invalid NUMERIC type modifier");
     }
     int32_t precision = m.values[0];
     int32_t scale = m.count == 2 ? m.values[1] : 0;
@@ -208,31 +214,30 @@ static enum status set_length(const char *name, struct type_modifiers m, int32_t
     if (length == -1) {
         return STATUS_OK;
     }
-    if (length < 1 || length > LENGTH_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "length for type %s must be between 1 and %d", name, LENGTH_MAX);
+    if (length < 1) {
+        return error_set(err, STATUS_INVALID, 0, "length for type %s must be at least 1", name);
+    }
+    if (length > LENGTH_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "length for type %s cannot exceed %d", name, LENGTH_MAX);
     }
     out->typmod = length + TYPMOD_HEAD;
     return STATUS_OK;
 }
 
-static enum status check_precision(const char *name, int32_t precision, struct error *err)
+/* More digits than there are is taken as all of them, as PostgreSQL does with a warning. */
+static enum status take_precision(const char *name, int32_t given, int32_t *out, struct error *err)
 {
-    if (precision < 0 || precision > FRACTION_DIGITS_MAX) {
-        return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must be between 0 and %d", name, precision,
-                         FRACTION_DIGITS_MAX);
+    if (given < 0) {
+        return error_set(err, STATUS_INVALID, 0, "%s(%d) precision must not be negative", name, given);
     }
+    *out = given < FRACTION_DIGITS_MAX ? given : FRACTION_DIGITS_MAX;
     return STATUS_OK;
 }
 
 static enum status set_precision(const char *name, struct type_modifiers m, struct type *out, struct error *err)
 {
     TRY(check_count(name, m, 1, err));
-    if (m.count == 0) {
-        return STATUS_OK;
-    }
-    TRY(check_precision(name, m.values[0], err));
-    out->typmod = m.values[0];
-    return STATUS_OK;
+    return m.count == 0 ? STATUS_OK : take_precision(name, m.values[0], &out->typmod, err);
 }
 
 /* The grammar gives the mask of fields, then the precision: INTERVAL DAY is (8), INTERVAL(3) is (0x7fff, 3). */
@@ -246,14 +251,13 @@ static enum status set_interval(struct type_modifiers m, struct type *out, struc
     if (range > INTERVAL_RANGE_FULL || (range != INTERVAL_RANGE_FULL && range_text(range) == NULL)) {
         return error_set(err, STATUS_INVALID, 0, "invalid type modifier for type \"interval\"");
     }
-    uint32_t precision = INTERVAL_PRECISION_FULL;
+    int32_t precision = INTERVAL_PRECISION_FULL;
     if (m.count == 2) {
-        TRY(check_precision("interval", m.values[1], err));
-        precision = (uint32_t)m.values[1];
+        TRY(take_precision("interval", m.values[1], &precision, err));
     } else if (range == INTERVAL_RANGE_FULL) {
         return STATUS_OK;
     }
-    out->typmod = (int32_t)(range << 16 | precision);
+    out->typmod = (int32_t)(range << 16 | (uint32_t)precision);
     return STATUS_OK;
 }
 
@@ -305,19 +309,28 @@ static enum status set_modifiers(const char *name, struct type_modifiers m, stru
     return STATUS_OK;
 }
 
-static void print_other(const char *name, const char *sql, struct type_modifiers m, struct type *out)
+/* Only time with time zone and bits have modifiers among the core's other types; an extension's are put behind its
+ * name. */
+static void make_other(const char *sql, struct type_modifiers m, struct type *out)
 {
-    *out = (struct type){.kind = TYPE_OTHER, .typmod = -1};
-    bool bits = strcmp(name, "bit") == 0 || strcmp(name, "varbit") == 0;
-    if (m.count == 1 && strcmp(sql, "time with time zone") == 0) {
+    *out = (struct type){.kind = TYPE_OTHER, .typmod = m.count > 0 ? m.values[0] : -1};
+    if (m.count > 0 && strcmp(sql, "time with time zone") == 0) {
         snprintf(out->name, sizeof out->name, "time(%d) with time zone", m.values[0]);
-        out->typmod = m.values[0];
-    } else if (m.count == 1 || (bits && strcmp(name, "bit") == 0)) {
-        out->typmod = m.count == 1 ? m.values[0] : 1;
-        snprintf(out->name, sizeof out->name, "%.100s(%d)", sql, out->typmod);
+    } else if (m.count == 2) {
+        snprintf(out->name, sizeof out->name, "%.90s(%d,%d)", sql, m.values[0], m.values[1]);
+    } else if (m.count == 1) {
+        snprintf(out->name, sizeof out->name, "%.100s(%d)", sql, m.values[0]);
     } else {
         snprintf(out->name, sizeof out->name, "%.*s", TYPE_NAME_BYTES - 1, sql);
     }
+}
+
+static struct type make_array(const struct type *element)
+{
+    char name[TYPE_NAME_BYTES];
+    struct type out = {.kind = TYPE_OTHER, .typmod = element->typmod};
+    snprintf(out.name, sizeof out.name, "%.*s[]", TYPE_NAME_BYTES - 3, type_text(element, name));
+    return out;
 }
 
 static const struct other_row *other_by_name(const char *name)
@@ -343,38 +356,34 @@ enum status type_from_name(const char *name, struct type_modifiers modifiers, bo
         out->kind = row->kind;
         TRY(set_modifiers(name, modifiers, out, err));
     } else {
-        print_other(name, other != NULL ? other->sql : name, modifiers, out);
+        if (strcmp(name, "bit") == 0 && modifiers.count == 0) {
+            modifiers = (struct type_modifiers){.values = {1}, .count = 1};
+        }
+        make_other(other != NULL ? other->sql : name, modifiers, out);
     }
-    if (array) { /* format_type of an array is its element's with [] */
-        char element[TYPE_NAME_BYTES];
-        type_text(out, element);
-        *out = (struct type){.kind = TYPE_OTHER, .typmod = out->typmod};
-        snprintf(out->name, sizeof out->name, "%.*s[]", TYPE_NAME_BYTES - 3, element);
+    if (array) {
+        *out = make_array(out);
     }
     return STATUS_OK;
 }
 
 struct type type_from_oid(uint32_t oid, int32_t typmod)
 {
-    for (size_t i = 0; i < KIND_ROW_COUNT; i++) {
-        if (kinds[i].oid == oid && kinds[i].kind != TYPE_UNKNOWN) {
-            return (struct type){.kind = kinds[i].kind, .typmod = typmod};
+    for (size_t i = 1; i < KIND_ROW_COUNT; i++) { /* the first is unknown, no column's type */
+        struct type type = {.kind = kinds[i].kind, .typmod = typmod};
+        if (kinds[i].oid == oid || kinds[i].array_oid == oid) {
+            return kinds[i].oid == oid ? type : make_array(&type);
         }
     }
-    struct type type = {.kind = TYPE_OTHER, .typmod = typmod};
+    struct type_modifiers m = {.values = {typmod}, .count = typmod >= 0 ? 1 : 0};
+    struct type type;
     for (size_t i = 0; i < OTHER_ROW_COUNT; i++) {
-        if (others[i].oid == oid) {
-            struct type_modifiers m = {.values = {typmod}, .count = typmod >= 0 ? 1 : 0};
-            print_other(others[i].name, others[i].sql, m, &type);
-            return type;
+        if (others[i].oid == oid || others[i].array_oid == oid) {
+            make_other(others[i].sql, m, &type);
+            return others[i].oid == oid ? type : make_array(&type);
         }
     }
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
-        if (arrays[i].oid == oid) {
-            snprintf(type.name, sizeof type.name, "%s", arrays[i].sql);
-            return type;
-        }
-    }
+    type = (struct type){.kind = TYPE_OTHER, .typmod = typmod};
     snprintf(type.name, sizeof type.name, "oid %u", oid);
     return type;
 }
