@@ -390,6 +390,11 @@ uint64_t store_cache_bytes(const struct store *s)
     return index_cache_bytes(s->index);
 }
 
+bool store_is_full(const struct store *s)
+{
+    return store_dirty_bytes(s) > store_cache_bytes(s) / 8 * 3;
+}
+
 enum status store_spill(struct store *s, struct error *err)
 {
     TRY(writing_check(s, "spill", err));

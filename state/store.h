@@ -138,10 +138,13 @@ bool store_checkpoint_running(const struct store *s);
 enum status store_checkpoint_wait(struct store *s, struct error *err);
 /* Commits folded into the state on disk. */
 uint64_t store_checkpoint_seq_next(const struct store *s);
-/* Bytes of changed entries in memory; when it passes options.cache_bytes / 2 the caller should begin a checkpoint, or
- * in the middle of a commit call store_spill. */
+/* Bytes of changed entries in memory. */
 uint64_t store_dirty_bytes(const struct store *s);
 uint64_t store_cache_bytes(const struct store *s);
+/* True when the changed entries should be written: the caller begins a checkpoint, or in the middle of a commit calls
+ * store_spill. At three eighths of options.cache_bytes, so that they, the generation before them and LMDB's own dirty
+ * pages stay about within it. */
+bool store_is_full(const struct store *s);
 /* Moves the changed entries into the LMDB transaction of the next checkpoint without committing it, so that one commit
  * may change more than memory holds. Synchronous. */
 enum status store_spill(struct store *s, struct error *err);

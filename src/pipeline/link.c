@@ -76,7 +76,7 @@ static enum status difference_add(struct difference *d, struct bytes row, int64_
     struct spine *s = d->spine;
     TRY(pending_add(s->link.pending, d->view_idx, row, weight, err));
     d->rows += 1;
-    if (d->rows % DIFFERENCE_ROWS_CHECK == 0 && store_dirty_bytes(s->store) > store_cache_bytes(s->store) / 2) {
+    if (d->rows % DIFFERENCE_ROWS_CHECK == 0 && store_is_full(s->store)) {
         return store_checkpoint_begin(s->store, s->folded, err);
     }
     return STATUS_OK;

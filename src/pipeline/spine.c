@@ -27,7 +27,7 @@ static enum status run_operators(struct spine *s, bool commit_ended, uint64_t se
     store_reader_recycle(s->reader);
     s->mid_commit = !commit_ended;
     s->folded = commit_ended ? seq + 1 : seq;
-    if (s->mid_commit && store_dirty_bytes(s->store) > store_cache_bytes(s->store) / 2) {
+    if (s->mid_commit && store_is_full(s->store)) {
         return store_spill(s->store, err);
     }
     return STATUS_OK;
@@ -68,7 +68,7 @@ enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
     if (s->mid_commit || s->folded == s->checkpoint_begun) {
         return STATUS_OK;
     }
-    bool full = store_dirty_bytes(s->store) > store_cache_bytes(s->store) / 2;
+    bool full = store_is_full(s->store);
     int64_t now = clock_mono_us();
     if (!full && (now < s->checkpoint_at_us || store_checkpoint_running(s->store) ||
                   store_durable_seq_next(s->store) < s->folded)) {

@@ -40,7 +40,7 @@ static void remove_tree(const char *path, int depth)
 /* Keeps the scratch store's memory bounded; its commits need not be in its own log, so the seq it is given stays 0. */
 static enum status keep_bounded(struct store *scratch, bool mid_commit, struct error *err)
 {
-    if (store_dirty_bytes(scratch) <= store_cache_bytes(scratch) / 2) {
+    if (!store_is_full(scratch)) {
         return STATUS_OK;
     }
     return mid_commit ? store_spill(scratch, err) : store_checkpoint_begin(scratch, 0, err);
