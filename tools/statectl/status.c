@@ -31,13 +31,27 @@ static const char *text_of(struct bytes text, const char *key, char *out, size_t
     return out;
 }
 
+static enum status quarantine_count(struct ctl *c, uint64_t *count, struct error *err)
+{
+    struct store_map *map;
+    uint64_t bytes;
+    *count = 0;
+    enum status st = store_map_open(c->store, "quarantine", &map, err);
+    if (st != STATUS_OK) {
+        return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+    }
+    return store_map_stat(map, count, &bytes, err);
+}
+
 /* What the last checkpoint knows, in the page's words. */
 static enum status text_of_checkpoint(struct ctl *c, struct buffer *out, struct error *err)
 {
+    uint64_t quarantined;
+    TRY(quarantine_count(c, &quarantined, err));
     buffer_printf(out,
                   "seq_next=%" PRIu64 "\ncheckpoint_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64
-                  "\nsource=stopped\nsink=stopped\n",
-                  store_checkpoint_seq_next(c->store), store_checkpoint_seq_next(c->store), store_seq_next(c->store));
+                  "\nsource=stopped\nsink=stopped\nquarantine=%" PRIu64 "\n",
+                  store_checkpoint_seq_next(c->store), store_checkpoint_seq_next(c->store), store_seq_next(c->store), quarantined);
     struct store_map *map;
     enum status st = store_map_open(c->store, "position", &map, err);
     if (st == STATUS_NOT_FOUND) {
