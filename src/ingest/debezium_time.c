@@ -2,6 +2,7 @@
  * timestamps in milli- or microseconds, and PostgreSQL's infinite day moved to 1970 in 32 bits. */
 #include "ingest/debezium_time.h"
 
+#include "base/int128.h"
 #include "row/datetime.h"
 
 #include <inttypes.h>
@@ -256,10 +257,9 @@ enum status debezium_timestamp_from_text(struct bytes text, bool with_zone, int6
     if (!take_date(&c, &days) || !(take(&c, 'T') || take(&c, ' ')) || !take_time(&c, &us) || !take_zone(&c, &zone)) {
         return not_understood("ISO 8601 timestamp", text, err);
     }
-    int64_t since_epoch;
-    if (__builtin_mul_overflow(days, DATETIME_US_PER_DAY, &since_epoch) ||
-        __builtin_add_overflow(since_epoch, us - (with_zone ? zone : 0), &since_epoch) ||
-        !from_epoch(since_epoch, out)) {
+    /* The midnight before -infinity's code is below what 64 bits hold. */
+    int128 since_epoch = (int128)days * DATETIME_US_PER_DAY + us - (with_zone ? zone : 0);
+    if (since_epoch != (int64_t)since_epoch || !from_epoch((int64_t)since_epoch, out)) {
         return error_set(err, STATUS_INVALID, 0, "timestamp out of range: \"%.*s\"",
                          (int)(text.len < 80 ? text.len : 80), (const char *)text.data);
     }
