@@ -39,7 +39,6 @@ ROOM_OBJ  := $(call obj,$(wildcard src/row/*.c src/event/*.c src/plan/*.c src/ex
 PROCD_OBJ := $(call obj,$(wildcard src/procd/*.c))
 CTL_OBJ   := $(call obj,$(wildcard tools/statectl/*.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
-BENCH     := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 .PHONY: all
 all:
@@ -123,6 +122,12 @@ tidy:
 
 .PHONY: unit-build
 unit-build: $(UNIT)
+
+# `make bench BENCH="replay latency"` runs some of them; sizes by environment, see bench/run.py.
+bench:
+	@tools/run/packages.sh build test bench
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/generate $(BUILD)/bench/ceiling
+	@LOGFOLD_BUILD=$(BUILD) bench/run.py $(BENCH)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:
