@@ -169,10 +169,29 @@ static enum status read_body(struct packed_reader *r, struct arena *a, struct ev
                      (unsigned)out->kind);
 }
 
+/* The head of a change in the form that nearly all have: a table id below 128, less than 16 columns. */
+static inline bool read_short_head(struct packed_reader *r, struct event *out)
+{
+    enum { ARRAY_OF_3 = 0x93, ARRAY_OF_4 = 0x94, SHORT_ARRAY = 0x90, SHORT_MASK = 0xf0, ID_MAX = 0x7f, HEAD_BYTES = 4 };
+    const uint8_t *at = r->next;
+    if (r->end - at < HEAD_BYTES || at[1] > EVENT_READ || at[2] > ID_MAX || (at[3] & SHORT_MASK) != SHORT_ARRAY ||
+        at[0] != (at[1] == EVENT_UPDATE ? ARRAY_OF_4 : ARRAY_OF_3)) {
+        return false;
+    }
+    out->kind = (enum event_kind)at[1];
+    out->table_id = at[2];
+    out->column_count = at[3] & 0x0f;
+    r->next += HEAD_BYTES;
+    return true;
+}
+
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err)
 {
     if (r->next == r->end) {
         return STATUS_END;
+    }
+    if (read_short_head(r, out)) {
+        return STATUS_OK;
     }
     uint32_t items;
     uint64_t kind;

@@ -80,19 +80,49 @@ enum status arrangement_run(struct flow *f, struct arrangement *a, struct error 
     return STATUS_OK;
 }
 
-enum status arrangement_decode(const struct arrangement *a, struct bytes entry, struct arena *arena, struct datum *row,
-                               struct error *err)
+static bool key_is_needed(const struct arrangement *a, const bool *needed)
+{
+    for (uint32_t i = 0; i < a->key_count; i++) {
+        if (needed[a->key_columns[i]]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum status decode_key(const struct arrangement *a, struct bytes *entry, struct arena *arena, struct datum *row,
+                              struct error *err)
 {
     for (uint32_t i = 0; i < a->key_count; i++) {
         enum type_kind kind = kind_of(a, a->key_columns[i]);
         if (type_is_image_lossy(kind)) { /* its image follows among the rest */
-            TRY(tuple_skip(&entry, kind, TUPLE_EQUALITY, err));
+            TRY(tuple_skip(entry, kind, TUPLE_EQUALITY, err));
         } else {
-            TRY(tuple_read(&entry, kind, TUPLE_IMAGE, arena, &row[a->key_columns[i]], err));
+            TRY(tuple_read(entry, kind, TUPLE_IMAGE, arena, &row[a->key_columns[i]], err));
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status arrangement_decode(const struct arrangement *a, struct bytes entry, size_t prefix_len, const bool *needed,
+                               struct arena *arena, struct datum *row, struct error *err)
+{
+    if (key_is_needed(a, needed)) {
+        TRY(decode_key(a, &entry, arena, row, err));
+    } else {
+        entry = bytes_of(entry.data + prefix_len, entry.len - prefix_len);
+        for (uint32_t i = 0; i < a->key_count; i++) {
+            row[a->key_columns[i]] = DATUM_NULL;
         }
     }
     for (uint32_t i = 0; i < a->rest_count; i++) {
-        TRY(tuple_read(&entry, kind_of(a, a->rest_columns[i]), TUPLE_IMAGE, arena, &row[a->rest_columns[i]], err));
+        uint32_t column = a->rest_columns[i];
+        if (needed[column]) {
+            TRY(tuple_read(&entry, kind_of(a, column), TUPLE_IMAGE, arena, &row[column], err));
+        } else {
+            row[column] = DATUM_NULL;
+            TRY(tuple_skip(&entry, kind_of(a, column), TUPLE_IMAGE, err));
+        }
     }
     return STATUS_OK;
 }

@@ -74,7 +74,7 @@ static size_t group_slot(const struct bag *b, struct bytes prefix, uint32_t hash
     size_t at = hash & b->group_mask;
     while (b->group_slots[at] != 0) {
         uint64_t slot = b->group_slots[at];
-        if (slot >> 32 == hash && bytes_equal(bag_group_prefix(b, slot_idx(slot)), prefix)) {
+        if (slot >> 32 == hash && key_equal(bag_group_prefix(b, slot_idx(slot)), prefix)) {
             break;
         }
         at = (at + 1) & b->group_mask;
@@ -87,7 +87,7 @@ static size_t entry_slot(const struct bag *b, struct bytes key, uint32_t hash)
     size_t at = hash & b->entry_mask;
     while (b->entry_slots[at] != 0) {
         uint64_t slot = b->entry_slots[at];
-        if (slot >> 32 == hash && bytes_equal(bag_entry_bytes(b, &b->entries[slot_idx(slot)]), key)) {
+        if (slot >> 32 == hash && key_equal(bag_entry_bytes(b, &b->entries[slot_idx(slot)]), key)) {
             break;
         }
         at = (at + 1) & b->entry_mask;

@@ -4,16 +4,11 @@
 
 enum { ROWS_KEPT_MAX = 1 << 18 };
 
-struct datum *batch_push(struct batch *b, int64_t weight)
+void batch_grow(struct batch *b)
 {
-    if (b->count == b->capacity) {
-        b->capacity = b->capacity < 64 ? 64 : b->capacity * 2;
-        b->rows = mem_realloc(b->rows, b->capacity * (b->width + (b->width == 0)) * sizeof *b->rows);
-        b->weights = mem_realloc(b->weights, b->capacity * sizeof *b->weights);
-    }
-    b->weights[b->count] = weight;
-    b->count += 1;
-    return b->rows + (b->count - 1) * b->width;
+    b->capacity = b->capacity < 64 ? 64 : b->capacity * 2;
+    b->rows = mem_realloc(b->rows, b->capacity * (b->width + (b->width == 0)) * sizeof *b->rows);
+    b->weights = mem_realloc(b->weights, b->capacity * sizeof *b->weights);
 }
 
 void batch_reset(struct batch *b)

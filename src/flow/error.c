@@ -23,11 +23,12 @@ enum status error_add_text(struct flow *f, struct node *node, const char *text, 
     return st;
 }
 
-/* The columns that a scan has not read, because nobody looks at them, are left out. NULL = all are there. */
+/* The columns that a scan or a join has not read, because nobody looks at them, are left out: what a row shows must not
+ * depend on where it came from. NULL = all are there. */
 static const bool *columns_read(const struct node *n)
 {
     bool of_input = n->plan->kind == PLAN_FILTER || n->plan->kind == PLAN_PROJECT;
-    return of_input && n->inputs[0]->plan->kind == PLAN_SCAN ? n->inputs[0]->needed : NULL;
+    return of_input ? n->inputs[0]->needed : NULL;
 }
 
 static void print_row(const struct plan_column *columns, uint32_t count, const bool *read, const struct datum *row,

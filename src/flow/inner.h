@@ -21,10 +21,26 @@ struct batch {
     int64_t *weights;
 };
 
+void batch_grow(struct batch *b);
 /* Returns the new last row, uninitialised. */
-struct datum *batch_push(struct batch *b, int64_t weight);
+static inline struct datum *batch_push(struct batch *b, int64_t weight)
+{
+    if (b->count == b->capacity) {
+        batch_grow(b);
+    }
+    b->weights[b->count] = weight;
+    b->count += 1;
+    return b->rows + (b->count - 1) * b->width;
+}
 void batch_reset(struct batch *b);
 void batch_release(struct batch *b);
+/* Value by value: a row is a few of them, too few for a call of memcpy. */
+static inline void row_copy(struct datum *to, const struct datum *from, uint32_t width)
+{
+    for (uint32_t i = 0; i < width; i++) {
+        to[i] = from[i];
+    }
+}
 static inline struct datum *batch_row(const struct batch *b, size_t i)
 {
     return b->rows + i * b->width;
@@ -172,9 +188,10 @@ enum status error_first(struct flow *f, const struct output *o, struct buffer *o
 void arrangement_encode(const struct arrangement *a, const struct datum *row, struct buffer *out, size_t *prefix_len,
                         bool *null_key);
 enum status arrangement_run(struct flow *f, struct arrangement *a, struct error *err);
-/* Decodes an entry's bytes back into the input's columns. */
-enum status arrangement_decode(const struct arrangement *a, struct bytes entry, struct arena *arena, struct datum *row,
-                               struct error *err);
+/* Decodes an entry, whose key is its first `prefix_len` bytes, back into those of the input's columns that are needed;
+ * the others are NULL. */
+enum status arrangement_decode(const struct arrangement *a, struct bytes entry, size_t prefix_len, const bool *needed,
+                               struct arena *arena, struct datum *row, struct error *err);
 /* Reads a weight as stored. */
 enum status weight_read(struct bytes value, int64_t *out, struct error *err);
 /* Adds to an entry of a weighted map; entries of weight 0 are deleted. */

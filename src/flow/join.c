@@ -25,9 +25,17 @@ struct side_rows {
     size_t capacity;
 };
 
+/* One input as it is stored. A self join has the same rows on both sides. */
+struct side {
+    struct arrangement *rows;
+    const bool *needed; /* columns that somebody looks at */
+};
+
 struct joining {
     struct flow *flow;
     struct node *node;
+    struct side left;
+    struct side right;
     struct datum *pair;   /* left||right, for the condition */
     struct datum *stored; /* the entry last decoded */
     uint32_t stored_width;
@@ -53,30 +61,33 @@ struct visit {
     bool minus_delta; /* as the rows were before the run */
 };
 
-static enum status visit_entry(struct joining *j, struct arrangement *a, struct bytes key, struct bytes value,
-                               const struct visit *visit, struct error *err)
+static enum status visit_entry(struct joining *j, const struct side *s, struct bytes key, size_t prefix_len,
+                               struct bytes value, const struct visit *visit, struct error *err)
 {
     int64_t weight;
     TRY(weight_read(value, &weight, err));
-    weight -= visit->minus_delta ? bag_weight(&a->delta, key) : 0;
+    weight -= visit->minus_delta ? bag_weight(&s->rows->delta, key) : 0;
     if (weight == 0) {
         return STATUS_OK;
     }
-    if (a->borrows) { /* the entry's bytes may go with the next step */
+    if (s->rows->borrows) { /* the entry's bytes may go with the next step */
         key = bytes_of(arena_dup(&j->flow->run, key.data, key.len), key.len);
     }
-    TRY(arrangement_decode(a, key, &j->flow->run, j->stored, err));
+    TRY(arrangement_decode(s->rows, key, prefix_len, s->needed, &j->flow->run, j->stored, err));
     return visit->row(j, j->stored, weight, visit->out, err);
 }
 
-static enum status scan(struct joining *j, struct arrangement *a, struct bytes prefix, const struct visit *visit,
+static enum status scan(struct joining *j, const struct side *s, struct bytes prefix, const struct visit *visit,
                         struct error *err)
 {
+    struct arrangement *a = s->rows;
     struct bytes key;
     struct bytes value;
     if (a->rest_count == 0) { /* nothing but the key: one entry at most */
         enum status st = store_get(a->map, prefix, &value, err);
-        return st == STATUS_NOT_FOUND ? STATUS_OK : st != STATUS_OK ? st : visit_entry(j, a, prefix, value, visit, err);
+        return st == STATUS_NOT_FOUND ? STATUS_OK
+               : st != STATUS_OK      ? st
+                                      : visit_entry(j, s, prefix, prefix.len, value, visit, err);
     }
     TRY(store_cursor_seek(a->cursor, prefix, err));
     for (;;) {
@@ -88,7 +99,7 @@ static enum status scan(struct joining *j, struct arrangement *a, struct bytes p
         if (key.len < prefix.len || memcmp(key.data, prefix.data, prefix.len) != 0) {
             return STATUS_OK;
         }
-        TRY(visit_entry(j, a, key, value, visit, err));
+        TRY(visit_entry(j, s, key, prefix.len, value, visit, err));
     }
 }
 
@@ -102,12 +113,12 @@ static enum status keep_row(struct joining *j, const struct datum *row, int64_t 
 }
 
 /* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
-static enum status load(struct joining *j, struct arrangement *a, struct bytes prefix, bool minus_delta,
+static enum status load(struct joining *j, const struct side *s, struct bytes prefix, bool minus_delta,
                         struct side_rows *out, struct error *err)
 {
     out->count = 0;
-    j->stored_width = a->input->out.width;
-    return scan(j, a, prefix, &(struct visit){.row = keep_row, .out = out, .minus_delta = minus_delta}, err);
+    j->stored_width = s->rows->input->out.width;
+    return scan(j, s, prefix, &(struct visit){.row = keep_row, .out = out, .minus_delta = minus_delta}, err);
 }
 
 /* Rows that the run took away altogether are not in the map any more: they belong to the old side. */
@@ -124,11 +135,11 @@ static void add_removed(struct arrangement *a, uint32_t group, struct side_rows 
     }
 }
 
-static enum status load_old(struct joining *j, struct arrangement *a, struct bytes prefix, uint32_t group,
+static enum status load_old(struct joining *j, const struct side *s, struct bytes prefix, uint32_t group,
                             struct side_rows *out, struct error *err)
 {
-    TRY(load(j, a, prefix, group != BAG_NONE, out, err));
-    add_removed(a, group, out);
+    TRY(load(j, s, prefix, group != BAG_NONE, out, err));
+    add_removed(s->rows, group, out);
     return STATUS_OK;
 }
 
@@ -149,10 +160,10 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
 {
     struct node *n = j->node;
     *matches = 0;
-    memcpy(j->pair, l->row, j->left_width * sizeof *j->pair);
+    row_copy(j->pair, l->row, j->left_width);
     for (size_t i = 0; i < rights->count; i++) {
         const struct side_row *r = &rights->items[i];
-        memcpy(j->pair + j->left_width, r->row, j->right_width * sizeof *j->pair);
+        row_copy(j->pair + j->left_width, r->row, j->right_width);
         bool pass = true;
         struct error failure;
         if (n->program != NULL && program_test(n->program, j->pair, &pass, &j->flow->run, &failure) != STATUS_OK) {
@@ -165,7 +176,7 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
         if (pass) {
             *matches += r->weight;
             if (emit) {
-                memcpy(batch_push(&n->out, l->weight * r->weight), j->pair, n->out.width * sizeof *j->pair);
+                row_copy(batch_push(&n->out, l->weight * r->weight), j->pair, n->out.width);
             }
         }
     }
@@ -175,7 +186,7 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
 static void emit_alone(struct joining *j, const struct side_row *l, int64_t weight)
 {
     struct datum *row = batch_push(&j->node->out, weight);
-    memcpy(row, l->row, j->left_width * sizeof *row);
+    row_copy(row, l->row, j->left_width);
     for (uint32_t i = 0; i < j->right_width; i++) {
         row[j->left_width + i] = DATUM_NULL;
     }
@@ -235,10 +246,10 @@ static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t le
     struct node *n = j->node;
     if (bag_group_is_touched(&n->right->delta, right_group)) {
         load_delta(n->right, right_group, &j->right_delta);
-        TRY(scan(j, n->left, prefix, &(struct visit){.row = meet_right_delta, .out = &j->right_delta}, err));
+        TRY(scan(j, &j->left, prefix, &(struct visit){.row = meet_right_delta, .out = &j->right_delta}, err));
     }
     if (bag_group_is_touched(&n->left->delta, left_group)) {
-        TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
+        TRY(load_old(j, &j->right, prefix, right_group, &j->right_old, err));
         return j->right_old.count == 0 ? STATUS_OK : left_changed(j, &j->right_old, left_group, err);
     }
     return STATUS_OK;
@@ -248,11 +259,11 @@ static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t le
                              struct error *err)
 {
     struct node *n = j->node;
-    TRY(load(j, n->right, prefix, false, &j->right_new, err));
+    TRY(load(j, &j->right, prefix, false, &j->right_new, err));
     if (bag_group_is_touched(&n->right->delta, right_group)) {
-        TRY(load_old(j, n->left, prefix, left_group, &j->left_rows, err));
+        TRY(load_old(j, &j->left, prefix, left_group, &j->left_rows, err));
         load_delta(n->right, right_group, &j->right_delta);
-        TRY(load_old(j, n->right, prefix, right_group, &j->right_old, err));
+        TRY(load_old(j, &j->right, prefix, right_group, &j->right_old, err));
         TRY(right_changed(j, err));
     }
     return bag_group_is_touched(&n->left->delta, left_group) ? left_changed(j, &j->right_new, left_group, err)
@@ -300,6 +311,13 @@ static enum status join_keys(struct joining *j, struct error *err)
     return STATUS_OK;
 }
 
+static const bool *all_columns(struct flow *f, const struct node *n)
+{
+    bool *all = arena_alloc(&f->run, n->out.width + 1);
+    memset(all, 1, n->out.width + 1);
+    return all;
+}
+
 enum status join_run(struct flow *f, struct node *n, struct error *err)
 {
     struct joining j = {.flow = f,
@@ -308,6 +326,9 @@ enum status join_run(struct flow *f, struct node *n, struct error *err)
                         .right_width = n->inputs[1]->plan->column_count};
     j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
     j.stored = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.stored);
+    const bool *needed = n->program == NULL ? n->needed : all_columns(f, n); /* a condition may look at any */
+    j.left = (struct side){.rows = n->left, .needed = needed};
+    j.right = (struct side){.rows = n->right, .needed = needed + j.left_width};
     if (n->plan->join_kind == PLAN_JOIN_LEFT) {
         pass_null_keys(&j);
     }

@@ -14,7 +14,7 @@ static enum status filter_run(struct flow *f, struct node *n, struct error *err)
             TRY(error_add(f, n, input->plan->columns, input->plan->column_count, row, &failure, input->out.weights[i],
                           err));
         } else if (pass) {
-            memcpy(batch_push(&n->out, input->out.weights[i]), row, n->out.width * sizeof *row);
+            row_copy(batch_push(&n->out, input->out.weights[i]), row, n->out.width);
         }
     }
     return STATUS_OK;
@@ -41,7 +41,7 @@ static void union_run(struct node *n)
     for (uint32_t k = 0; k < n->input_count; k++) {
         const struct batch *in = &n->inputs[k]->out;
         for (size_t i = 0; i < in->count; i++) {
-            memcpy(batch_push(&n->out, in->weights[i]), batch_row(in, i), n->out.width * sizeof(struct datum));
+            row_copy(batch_push(&n->out, in->weights[i]), batch_row(in, i), n->out.width);
         }
     }
 }

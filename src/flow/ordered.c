@@ -91,7 +91,7 @@ static void output_add(struct flow *f, struct node *n, const struct datum *row, 
     struct ordered *o = n->ordered;
     uint32_t width = n->inputs[0]->plan->column_count;
     struct datum *to = arena_alloc(&f->run, (n->out.width + 1) * sizeof *to);
-    memcpy(to, row, width * sizeof *to);
+    row_copy(to, row, width);
     for (uint32_t i = 0; i < n->plan->rank_count; i++) {
         uint64_t value = n->plan->ranks[i] == RANK_ROW_NUMBER ? r->row_number
                          : n->plan->ranks[i] == RANK_RANK     ? r->rank
@@ -225,7 +225,7 @@ static enum status change_partition(struct flow *f, struct node *n, uint32_t gro
     for (size_t i = 0; i < o->change.entry_count; i++) {
         const struct bag_entry *e = &o->change.entries[i];
         if (e->weight != 0) {
-            memcpy(batch_push(&n->out, e->weight), e->row, n->out.width * sizeof *e->row);
+            row_copy(batch_push(&n->out, e->weight), e->row, n->out.width);
         }
     }
     return STATUS_OK;

@@ -49,6 +49,7 @@ static const char schema[] =
     "create materialized view v_cross as select t.id as tid, u.id as uid from t cross join u where t.b and u.w > 8;\n"
     "create materialized view v_quotient as select id, 100 / w as q from u;\n"
     "create materialized view v_quotients as select k, sum(100 / w) as q from u group by k;\n"
+    "create materialized view v_over as select t.s, 100 / u.w as q from t join u on t.k = u.k;\n"
     "create materialized view v_ratio as select t.id as tid, u.id as uid from t left join u on t.k = u.k and 60 / u.w "
     "> t.id;\n";
 
