@@ -417,7 +417,7 @@ enum status table_truncate(struct flow *f, struct table *t, struct error *err)
         if (count > 0) {
             TRY(flow_run(f, err));
         }
-        if (store_dirty_bytes(f->store) > store_cache_bytes(f->store) / 2) {
+        if (store_is_full(f->store)) {
             TRY(store_spill(f->store, err));
         }
     } while (count > 0);
