@@ -18,16 +18,52 @@ enum {
     COPY_ROWS = 4096       /* printed before they are sent */
 };
 
+/* All views of a pipeline go into one schema of the sink, under their bare names. */
+static enum status check_names(const struct sink_options *o, struct error *err)
+{
+    for (uint32_t v = 0; v < o->view_count; v++) {
+        for (uint32_t w = v + 1; w < o->view_count; w++) {
+            if (strcmp(o->views[v]->name, o->views[w]->name) == 0) {
+                return error_set(err, STATUS_INVALID, 0,
+                                 "views %s.%s and %s.%s would both be table %s of the sink: give one of them another name",
+                                 o->views[v]->schema, o->views[v]->name, o->views[w]->schema, o->views[w]->name,
+                                 o->views[v]->name);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* libpq quotes the part of the URL that it does not understand, which may be the password: what is quoted is left out. */
+static enum status url_error(const char *problem, struct error *err)
+{
+    struct buffer text = BUFFER_EMPTY;
+    bool quoted = false;
+    for (const char *c = problem; *c != '\0' && *c != '\n'; c++) {
+        if (*c == '"') {
+            buffer_append_text(&text, quoted ? "...\"" : "\"");
+            quoted = !quoted;
+        } else if (!quoted) {
+            buffer_append_byte(&text, (uint8_t)*c);
+        }
+    }
+    enum status st = error_set(err, STATUS_INVALID, 0, "could not read the sink's url: %.*s", (int)(text.len > 200 ? 200 : text.len),
+                               (const char *)text.data);
+    buffer_release(&text);
+    return st;
+}
+
 enum status sink_open(struct sink **out, const struct sink_options *options, struct error *err)
 {
     char *problem = NULL;
     PQconninfoOption *parsed = PQconninfoParse(options->url, &problem);
     if (parsed == NULL) {
-        error_set(err, STATUS_INVALID, 0, "could not read the sink's URL: %.200s", problem == NULL ? "?" : problem);
+        enum status st = url_error(problem == NULL ? "out of memory" : problem, err);
         PQfreemem(problem);
-        return STATUS_INVALID;
+        return st;
     }
     PQconninfoFree(parsed);
+    TRY(check_names(options, err));
     struct sink *s = mem_zalloc(sizeof *s);
     s->options = *options;
     s->socket = -1;

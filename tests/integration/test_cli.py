@@ -151,3 +151,12 @@ def test_passwords_are_never_shown(pipeline, source, folder):
     assert procd.terminate(40) == 0
     assert "se-cret" not in procd.text
     assert harness.re.search(r"^\d{4}-\d\d-\d\d\S* \w+ +\w+: ", procd.lines[0]), procd.lines[0]
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:se-cret@[::1/db", "postgresql://u:se-cret%zz@h/db", "mysql://u:se-cret@h/db", "host=h password=p se-cret"])
+def test_a_password_in_a_url_that_cannot_be_read_is_not_shown(folder, url):
+    """libpq's own words quote the part that it does not understand."""
+    (folder / "s.sql").write_text(SCHEMA)
+    done = run([PROCD, "--once", "--schema", folder / "s.sql", "--store", folder / "store", "--sink", url], cwd=folder)
+    assert done.returncode == 1 and "could not read the sink's url" in done.stderr
+    assert "se-cret" not in done.stderr

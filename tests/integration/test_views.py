@@ -255,3 +255,45 @@ def test_random_views(pipeline, source, folder, number):
     views = {n: s for n, s in views.items() if n not in bad}
     pipe = pipeline(schema_of(views), load=False)
     run_history(pipe, views, seed, 6, 10)
+
+
+def test_many_rows_of_every_type_at_once(pipeline, source):
+    """So many that the sink gets them by COPY, not by arrays: inserts, changes, deletes."""
+    names = ["e_everything", "w_dup", "g_null_key", "u_all", "j_left", "e_numeric", "g_uuid_key", "o_limit"]
+    views = {n: FIXED[n] for n in names}
+    pipe = pipeline(schema_of(views))
+    seed = random.randrange(1 << 30)
+    history = History(random.Random(seed), rows=9000)
+    pipe.start()
+    wrong = compare(pipe, views, f"seed {seed}, empty")
+    for note, text in [("filled", history.insert("t1", 9000)), ("changed", "UPDATE t1 SET n = n + 1, s = upper(s), f = -f, d = NULL, a = a + 1"),
+                       ("duplicates", "UPDATE t1 SET a = 1, ok = true, c = 5"), ("keys", "UPDATE t1 SET id = id + 100000"), ("emptied", "TRUNCATE t1")]:
+        source.sql(text)
+        wrong += compare(pipe, views, f"seed {seed}, {note}")
+        assert not wrong, "\n".join(wrong)
+
+
+def test_names_that_need_quotes(pipeline, source, sink):
+    schema = '''CREATE SCHEMA "Odd ""place""";
+        CREATE TABLE "Odd ""place"""."Tab le" ("Id" int PRIMARY KEY, "order" text, "naïve;ñ" int, "a""b" int, "select" boolean);
+        CREATE MATERIALIZED VIEW "My View" AS SELECT "Id", "order", "naïve;ñ" AS "Über", "a""b", "select" FROM "Odd ""place"""."Tab le";
+        CREATE MATERIALIZED VIEW "user" AS SELECT "select" AS "group", count(*) AS "end", max("order") AS "ORDER" FROM "Odd ""place"""."Tab le" GROUP BY "select";
+        CREATE MATERIALIZED VIEW bag AS SELECT "order" AS "x""y", "a""b" FROM "Odd ""place"""."Tab le";'''
+    pipe = pipeline(schema, **{"sink.schema": "public"})
+    source.sql('''INSERT INTO "Odd ""place"""."Tab le" VALUES (1, 'a', 2, 3, true), (2, NULL, NULL, NULL, NULL), (3, 'a', 2, 3, true)''')
+    pipe.start()
+    source.sql('''UPDATE "Odd ""place"""."Tab le" SET "a""b" = 7 WHERE "Id" = 1; DELETE FROM "Odd ""place"""."Tab le" WHERE "Id" = 2''')
+    pipe.wait()
+    harness.assert_views(pipe, ['"My View"', '"user"', "bag"])
+    pipe.wait_checkpoint()
+    assert pipe.dump("My View") == source.csv('SELECT * FROM "My View" ORDER BY 1')
+
+
+def test_two_views_that_would_be_one_table_of_the_sink_are_refused(pipeline, source, sink):
+    schema = """CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE t (id int PRIMARY KEY);
+        CREATE MATERIALIZED VIEW a.v AS SELECT id FROM t;
+        CREATE MATERIALIZED VIEW b.v AS SELECT id + 1 AS id FROM t;"""
+    pipe = pipeline(schema)
+    source.sql("INSERT INTO t VALUES (1)")
+    text = pipe.fails()
+    assert "a.v" in text and "b.v" in text, text
