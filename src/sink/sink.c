@@ -21,20 +21,19 @@ enum {
 /* All views of a pipeline go into one schema of the sink, under their bare names. */
 static enum status check_names(const struct sink_options *o, struct error *err)
 {
-    for (uint32_t v = 0; v < o->view_count; v++) {
-        for (uint32_t w = v + 1; w < o->view_count; w++) {
-            if (strcmp(o->views[v]->name, o->views[w]->name) == 0) {
-                return error_set(err, STATUS_INVALID, 0,
-                                 "views %s.%s and %s.%s would both be table %s of the sink: give one of them another name",
-                                 o->views[v]->schema, o->views[v]->name, o->views[w]->schema, o->views[w]->name,
-                                 o->views[v]->name);
-            }
+    for (uint32_t i = 0; i < o->view_count * o->view_count; i++) {
+        const struct catalog_view *x = o->views[i / o->view_count];
+        const struct catalog_view *y = o->views[i % o->view_count];
+        if (x != y && strcmp(x->name, y->name) == 0) {
+            return error_set(err, STATUS_INVALID, 0,
+                             "views %s.%s and %s.%s would both be table %s of the sink: give one of them another name",
+                             x->schema, x->name, y->schema, y->name, x->name);
         }
     }
     return STATUS_OK;
 }
 
-/* libpq quotes the part of the URL that it does not understand, which may be the password: what is quoted is left out. */
+/* libpq quotes the part of the URL that it does not understand, perhaps the password: what is quoted is left out. */
 static enum status url_error(const char *problem, struct error *err)
 {
     struct buffer text = BUFFER_EMPTY;
@@ -47,8 +46,9 @@ static enum status url_error(const char *problem, struct error *err)
             buffer_append_byte(&text, (uint8_t)*c);
         }
     }
-    enum status st = error_set(err, STATUS_INVALID, 0, "could not read the sink's url: %.*s", (int)(text.len > 200 ? 200 : text.len),
-                               (const char *)text.data);
+    int len = (int)(text.len > 200 ? 200 : text.len);
+    enum status st =
+        error_set(err, STATUS_INVALID, 0, "could not read the sink's url: %.*s", len, (const char *)text.data);
     buffer_release(&text);
     return st;
 }

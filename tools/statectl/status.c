@@ -51,7 +51,8 @@ static enum status text_of_checkpoint(struct ctl *c, struct buffer *out, struct 
     buffer_printf(out,
                   "seq_next=%" PRIu64 "\ncheckpoint_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64
                   "\nsource=stopped\nsink=stopped\nquarantine=%" PRIu64 "\n",
-                  store_checkpoint_seq_next(c->store), store_checkpoint_seq_next(c->store), store_seq_next(c->store), quarantined);
+                  store_checkpoint_seq_next(c->store), store_checkpoint_seq_next(c->store), store_seq_next(c->store),
+                  quarantined);
     struct store_map *map;
     enum status st = store_map_open(c->store, "position", &map, err);
     if (st == STATUS_NOT_FOUND) {
