@@ -7,6 +7,7 @@ import threading
 import time
 
 import acme
+import drain
 import harness
 from figures import ROOT, median, percentile, rounds, say, size
 
@@ -100,31 +101,36 @@ class Eye:
 
 
 def bench_pgoutput(report):
-    """Changes already committed, ACME's inserts, through pgoutput: pg_recvlogical to /dev/null, and procd (log, state and views) from
-    the same slot position, the one first in one round and the other in the next."""
+    """Changes already committed, ACME's inserts, through pgoutput from one slot position: pg_recvlogical to /dev/null, a reader that only
+    counts bytes and pauses between reads, and procd (log, state and views); every second round in the opposite order."""
     bench = Bench()
     pipeline = bench.pipeline(sink=False)
     pipeline.start()
     pipeline.wait()
     pipeline.stop()
     wanted = size("PGOUTPUT_EVENTS", 400_000)
-    theirs, ours, log_bytes = [], [], []
+    theirs, drained, ours, log_bytes = [], [], [], []
     for i in range(rounds()):
-        bench.source.sql("SELECT pg_copy_logical_replication_slot('logfold_acme', 'recv')")
+        for slot in ("recv", "drain"):
+            bench.source.sql("SELECT pg_copy_logical_replication_slot('logfold_acme', %s)", slot)
         bench.load(wanted, 0)
         lsn = bench.source.lsn()
         bench.load(270, 0)  # so that the stream goes on past that position: pg_recvlogical ends at the first message there
         bench.source.sql("CHECKPOINT")
-        runs = [lambda: theirs.append(recvlogical(bench, lsn)), lambda: pgoutput_procd(pipeline, lsn, ours, log_bytes)]
+        runs = [lambda: theirs.append(recvlogical(bench, lsn)), lambda: drained.append(drain_slot(bench, lsn)),
+                lambda: pgoutput_procd(pipeline, lsn, ours, log_bytes)]
         for run in runs if i % 2 == 0 else reversed(runs):
             run()
-        bench.source.sql("SELECT pg_drop_replication_slot('recv')")
-        say(f"pgoutput: pg_recvlogical {theirs[-1]:.2f} s, procd {ours[-1]:.2f} s")
+        for slot in ("recv", "drain"):
+            drop_slot(bench, slot)
+        say(f"pgoutput: pg_recvlogical {theirs[-1]:.2f} s, lazy reader {drained[-1]:.2f} s, procd {ours[-1]:.2f} s")
     ratio = median(t / o for t, o in zip(theirs, ours))
     report.add("pgoutput", "events (orders with 26 items), per round", wanted)
     report.add("pgoutput", "pg_recvlogical to /dev/null", wanted / median(theirs), "events/s")
     report.add("pgoutput", "procd, from its start until all is folded", wanted / median(ours), "events/s")
     report.add("pgoutput", "procd / pg_recvlogical", ratio, "", ">= 0.9", ratio >= 0.9)
+    report.add("pgoutput", "reader that pauses and only counts bytes", wanted / median(drained), "events/s")
+    report.add("pgoutput", "procd / that reader", median(d / o for d, o in zip(drained, ours)), "")
     per_event = median(log_bytes) / wanted
     report.add("pgoutput", "log, live", per_event, "bytes/event", "<= 30", per_event <= 30)
     bench.close()
@@ -138,6 +144,19 @@ def pgoutput_procd(pipeline, lsn, seconds, log_bytes):
     seconds.append(time.monotonic() - start)
     pipeline.stop()
     log_bytes.append(pipeline.status()["log_bytes"] - before)
+
+
+def drain_slot(bench, lsn):
+    stream_bytes = bench.source.one("SELECT sum(length(data) + %s)::bigint FROM pg_logical_slot_peek_binary_changes('drain', %s, NULL,"
+                                    " 'proto_version', '1', 'publication_names', 'pub_acme')", drain.FRAME_BYTES, lsn)
+    return drain.drain(bench.source_cluster.port, bench.source.name, "drain", "pub_acme", stream_bytes)
+
+
+def drop_slot(bench, slot):
+    """Once the server has noticed that its reader is gone."""
+    idle = "SELECT active_pid IS NULL FROM pg_replication_slots WHERE slot_name = %s"
+    harness.until(lambda: bench.source.one(idle, slot), 30, f"slot {slot} is free")
+    bench.source.sql("SELECT pg_drop_replication_slot(%s)", slot)
 
 
 def recvlogical(bench, lsn):
