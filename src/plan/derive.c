@@ -1,8 +1,10 @@
-/* What is known of each node's rows: a key, and which columns are never NULL. Bottom up, over the final tree. */
+/* What is known of each node's rows: a key, and which columns are never NULL. Bottom up, over the final tree; asserts
+ * on the way that the passes before have left no expression with another idea of its input than the input has. */
 #include "plan/rewrite.h"
 
 #include "expr/build.h"
 
+#include <assert.h>
 #include <string.h>
 
 static void set_key(struct plan *p, uint32_t *key, uint32_t count)
@@ -123,6 +125,7 @@ static void derive_first_of_partition(const struct plan_optimizer *o, struct pla
 
 static void derive_filter(const struct plan_optimizer *o, struct plan *p)
 {
+    assert(plan_expr_fits(p->condition, p->inputs[0]->columns, p->inputs[0]->column_count));
     take_not_null(p, p->inputs[0]);
     take_key(p, p->inputs[0]);
     bool is_and = p->condition->kind == EXPR_AND;
@@ -179,6 +182,7 @@ static void derive_project(struct arena *a, struct plan *p)
 {
     const struct plan *input = p->inputs[0];
     for (uint32_t c = 0; c < p->column_count; c++) {
+        assert(plan_expr_fits(p->exprs[c], input->columns, input->column_count));
         p->columns[c].not_null = expr_not_null(p->exprs[c], input);
     }
     uint32_t *key = arena_alloc(a, sizeof(uint32_t) * (input->key_count + 1));
@@ -193,6 +197,7 @@ static void derive_join(struct arena *a, struct plan *p)
     const struct plan *left = p->inputs[0];
     const struct plan *right = p->inputs[1];
     bool inner = p->join_kind == PLAN_JOIN_INNER;
+    assert(p->condition == NULL || plan_expr_fits(p->condition, p->columns, p->column_count));
     for (uint32_t c = 0; c < left->column_count; c++) {
         bool is_key = inner && contains(p->left_keys, p->pair_count, c);
         p->columns[c].not_null = left->columns[c].not_null || is_key;

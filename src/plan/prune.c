@@ -1,5 +1,6 @@
 /* Drops columns that nobody reads. What joins, groups, ranks, unions and tops take in is exactly what they need: a
- * projection stands between them and a wider input. */
+ * projection stands between them and a wider input. A node's old `columns` stay as they were, for those above it that
+ * still have to renumber what they read. */
 #include "plan/rewrite.h"
 
 #include "expr/build.h"
@@ -141,6 +142,7 @@ static struct plan *prune_group(const struct plan_optimizer *o, struct plan *p, 
         map[i] = i;
     }
     uint32_t kept = 0;
+    p->columns = arena_dup(o->arena, p->columns, sizeof *p->columns * p->column_count);
     for (uint32_t i = 0; i < p->aggregate_count; i++) {
         struct plan_aggregate *aggregate = &p->aggregates[i];
         map[p->group_count + i] = PLAN_NO_COLUMN;
@@ -184,6 +186,7 @@ static struct plan *prune_union(const struct plan_optimizer *o, struct plan *p, 
         p->inputs[i] = narrowed(o, p->inputs[i], needed, map);
     }
     uint32_t count = 0;
+    p->columns = arena_dup(o->arena, p->columns, sizeof *p->columns * p->column_count);
     for (uint32_t c = 0; c < p->column_count; c++) {
         if (needed[c]) {
             p->columns[count++] = p->columns[c];

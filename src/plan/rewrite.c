@@ -104,6 +104,19 @@ bool plan_expr_can_fail(const struct expr *e)
     return false;
 }
 
+bool plan_expr_fits(const struct expr *e, const struct plan_column *columns, uint32_t count)
+{
+    if (e->kind == EXPR_COLUMN) {
+        return e->column < count && e->type.kind == columns[e->column].type.kind;
+    }
+    for (uint32_t i = 0; i < e->arg_count; i++) {
+        if (!plan_expr_fits(e->args[i], columns, count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct expr *plan_expr_renumber(struct arena *a, const struct expr *e, const struct plan_column *columns,
                                 const uint32_t *to, uint32_t count)
 {

@@ -30,6 +30,8 @@ struct expr *plan_conjuncts_join(struct arena *a, const struct plan_conjuncts *l
 void plan_expr_mark(const struct expr *e, bool *used);
 /* True where any part of the tree may fail. */
 bool plan_expr_can_fail(const struct expr *e);
+/* True where every column that `e` reads is there and has the type that `e` takes it to have. */
+bool plan_expr_fits(const struct expr *e, const struct plan_column *columns, uint32_t count);
 /* A copy with column c as to[c]. */
 struct expr *plan_expr_renumber(struct arena *a, const struct expr *e, const struct plan_column *columns,
                                 const uint32_t *to, uint32_t count);

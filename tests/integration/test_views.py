@@ -144,6 +144,7 @@ def refused(folder, views):
         if done.returncode == 0:
             good[name] = sql
         else:
+            assert done.returncode == 1, f"--check ended with {done.returncode}: {done.stderr}\n    {sql}"
             bad[name] = done.stderr.strip().replace(str(path), "")
     return bad
 

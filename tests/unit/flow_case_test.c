@@ -471,6 +471,24 @@ static void note_position(void *ctx, const char *name, uint64_t value)
     buffer_printf(ctx, "%s=%llu ", name, (unsigned long long)value);
 }
 
+static void a_condition_over_a_group_reads_what_it_names_though_columns_before_it_are_dropped(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, "create table t (id int primary key, a int, s text);\n"
+                   "create materialized view picked as select x.a, x.n from\n"
+                   "  (select a, sum(id) as unread, max(s) as top, count(*) as n from t group by a) as x\n"
+                   "  where x.top in ('p', 'q');\n");
+    event_append_commit(&w.chunk, 5, 1);
+    announce(&w, T, "t", t_columns, 3);
+    t_row(&w, EVENT_INSERT, 1, 10, "p");
+    t_row(&w, EVENT_INSERT, 2, 10, "o");
+    t_row(&w, EVENT_INSERT, 3, 20, "r");
+    commit(&w);
+    check_view(&w, "picked", "10|2");
+    world_close(&w);
+}
+
 static void positions_and_times_are_those_of_the_newest_commit(void **state)
 {
     (void)state;
@@ -536,6 +554,7 @@ int main(void)
         cmocka_unit_test(a_view_that_would_hold_a_row_less_than_no_time_stops_the_flow),
         cmocka_unit_test(a_change_of_an_unknown_table_id_or_of_wrong_width_is_corruption),
         cmocka_unit_test(equal_numbers_are_one_row_whose_image_some_row_has),
+        cmocka_unit_test(a_condition_over_a_group_reads_what_it_names_though_columns_before_it_are_dropped),
         cmocka_unit_test(positions_and_times_are_those_of_the_newest_commit),
         cmocka_unit_test(explain_names_the_operators_and_their_maps),
     };
