@@ -36,6 +36,19 @@ void buffer_append_text(struct buffer *b, const char *text)
     buffer_append(b, text, strlen(text));
 }
 
+void buffer_append_unquoted(struct buffer *b, const char *text)
+{
+    bool quoted = false;
+    for (const char *c = text; *c != '\0' && *c != '\n'; c++) {
+        if (*c == '"') {
+            buffer_append_text(b, quoted ? "...\"" : "\"");
+            quoted = !quoted;
+        } else if (!quoted) {
+            buffer_append_byte(b, (uint8_t)*c);
+        }
+    }
+}
+
 void buffer_printf(struct buffer *b, const char *format, ...)
 {
     va_list args;

@@ -67,6 +67,9 @@ static inline void buffer_append_byte(struct buffer *b, uint8_t byte)
 }
 
 void buffer_append_text(struct buffer *b, const char *text);
+/* Appends the first line of `text` with what stands between double quotes left out: for words of others that may quote
+ * a secret. */
+void buffer_append_unquoted(struct buffer *b, const char *text);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static inline struct bytes buffer_bytes(const struct buffer *b)

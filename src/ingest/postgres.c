@@ -181,8 +181,11 @@ static enum status check_options(const struct source_options *o, struct error *e
     char *text = NULL;
     PQconninfoOption *parsed = PQconninfoParse(o->url, &text);
     if (parsed == NULL) {
+        struct buffer words = BUFFER_EMPTY; /* libpq quotes what it does not understand, perhaps the password */
+        buffer_append_unquoted(&words, text == NULL ? "out of memory" : text);
         enum status st = error_set(err, STATUS_INVALID, 0, "could not understand the source's url: %.*s",
-                                   text == NULL ? 0 : (int)strcspn(text, "\n"), text == NULL ? "" : text);
+                                   (int)words.len, (const char *)words.data);
+        buffer_release(&words);
         PQfreemem(text);
         return st;
     }

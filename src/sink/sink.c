@@ -37,15 +37,7 @@ static enum status check_names(const struct sink_options *o, struct error *err)
 static enum status url_error(const char *problem, struct error *err)
 {
     struct buffer text = BUFFER_EMPTY;
-    bool quoted = false;
-    for (const char *c = problem; *c != '\0' && *c != '\n'; c++) {
-        if (*c == '"') {
-            buffer_append_text(&text, quoted ? "...\"" : "\"");
-            quoted = !quoted;
-        } else if (!quoted) {
-            buffer_append_byte(&text, (uint8_t)*c);
-        }
-    }
+    buffer_append_unquoted(&text, problem);
     int len = (int)(text.len > 200 ? 200 : text.len);
     enum status st =
         error_set(err, STATUS_INVALID, 0, "could not read the sink's url: %.*s", len, (const char *)text.data);

@@ -160,3 +160,6 @@ def test_a_password_in_a_url_that_cannot_be_read_is_not_shown(folder, url):
     done = run([PROCD, "--once", "--schema", folder / "s.sql", "--store", folder / "store", "--sink", url], cwd=folder)
     assert done.returncode == 1 and "could not read the sink's url" in done.stderr
     assert "se-cret" not in done.stderr
+    done = run([PROCD, "--once", "--schema", folder / "s.sql", "--store", folder / "store", "--source", url], cwd=folder)
+    assert done.returncode == 1 and "source" in done.stderr
+    assert "se-cret" not in done.stderr
