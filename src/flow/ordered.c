@@ -42,11 +42,6 @@ static enum type_kind input_kind(const struct node *n, uint32_t column)
     return n->inputs[0]->plan->columns[column].type.kind;
 }
 
-static unsigned order_flags(const struct plan_order *o)
-{
-    return (o->desc ? (unsigned)TUPLE_DESC : 0u) | (o->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
-}
-
 static void encode(const struct node *n, const struct datum *row, struct buffer *out, size_t *prefix_len)
 {
     const struct plan *p = n->plan;
@@ -55,7 +50,7 @@ static void encode(const struct node *n, const struct datum *row, struct buffer 
     }
     *prefix_len = out->len;
     for (uint32_t i = 0; i < p->order_count; i++) {
-        tuple_append(out, input_kind(n, p->order[i].column), &row[p->order[i].column], order_flags(&p->order[i]));
+        tuple_append(out, input_kind(n, p->order[i].column), &row[p->order[i].column], view_order_flags(&p->order[i]));
     }
     for (uint32_t i = 0; i < n->inputs[0]->plan->column_count; i++) {
         tuple_append(out, input_kind(n, i), &row[i], TUPLE_IMAGE);
@@ -69,7 +64,7 @@ static enum status decode(const struct node *n, struct bytes entry, size_t prefi
     struct bytes in = bytes_of(entry.data + prefix_len, entry.len - prefix_len);
     const uint8_t *start = in.data;
     for (uint32_t i = 0; i < n->plan->order_count; i++) {
-        TRY(tuple_skip(&in, input_kind(n, n->plan->order[i].column), order_flags(&n->plan->order[i]), err));
+        TRY(tuple_skip(&in, input_kind(n, n->plan->order[i].column), view_order_flags(&n->plan->order[i]), err));
     }
     *order = bytes_of(start, (size_t)(in.data - start));
     for (uint32_t i = 0; i < n->inputs[0]->plan->column_count; i++) {

@@ -54,9 +54,7 @@ static void encode(const struct output *o, const struct datum *row, struct buffe
     const struct catalog_view *v = o->view;
     for (uint32_t i = 0; i < v->order_count; i++) {
         const struct plan_order *order = &v->order[i];
-        unsigned flags =
-            (order->desc ? (unsigned)TUPLE_DESC : 0u) | (order->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
-        tuple_append(out, v->plan->columns[order->column].type.kind, &row[order->column], flags);
+        tuple_append(out, v->plan->columns[order->column].type.kind, &row[order->column], view_order_flags(order));
     }
     *order_len = out->len;
     view_row_append(v, row, out);

@@ -14,13 +14,17 @@ const char *table_map_name(struct arena *a, const struct catalog_table *table)
     return arena_printf(a, "table/%s.%s", table->schema, table->name);
 }
 
+unsigned view_order_flags(const struct plan_order *order)
+{
+    return (order->desc ? (unsigned)TUPLE_DESC : 0u) | (order->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
+}
+
 enum status view_entry_read(const struct catalog_view *view, struct bytes key, struct bytes value, struct bytes *row,
                             uint64_t *count, struct error *err)
 {
     for (uint32_t i = 0; i < view->order_count; i++) {
         const struct plan_order *o = &view->order[i];
-        unsigned flags = (o->desc ? (unsigned)TUPLE_DESC : 0u) | (o->nulls_first ? (unsigned)TUPLE_NULLS_FIRST : 0u);
-        TRY(tuple_skip(&key, view->plan->columns[o->column].type.kind, flags, err));
+        TRY(tuple_skip(&key, view->plan->columns[o->column].type.kind, view_order_flags(o), err));
     }
     *row = key;
     uint64_t coded = zigzag_encode(1);

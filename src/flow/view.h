@@ -19,6 +19,9 @@
 const char *view_map_name(struct arena *a, const struct catalog_view *view);
 const char *table_map_name(struct arena *a, const struct catalog_table *table);
 
+/* The tuple flags (row/tuple.h) of a value in this order. */
+unsigned view_order_flags(const struct plan_order *order);
+
 /* The image of the visible columns out of a view map's entry (borrows `key`), and the multiplicity. */
 enum status view_entry_read(const struct catalog_view *view, struct bytes key, struct bytes value, struct bytes *row,
                             uint64_t *count, struct error *err);
