@@ -409,3 +409,8 @@ uint64_t flow_change_count(const struct flow *f)
 {
     return f->change_count;
 }
+
+enum status flow_view_error(struct flow *f, uint32_t view_idx, struct buffer *out, struct error *err)
+{
+    return error_first(f, &f->outputs[view_idx], out, err);
+}

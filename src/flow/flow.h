@@ -49,6 +49,10 @@ enum status flow_fold(struct flow *f, const struct store_chunk *chunk, struct er
 enum status flow_run(struct flow *f, struct error *err);
 uint64_t flow_changes(const struct flow *f); /* folded since the last run */
 
+/* Appends the failure that puts a materialized view (counted as on_change counts) into error, nothing where it is
+ * right. */
+enum status flow_view_error(struct flow *f, uint32_t view_idx, struct buffer *out, struct error *err);
+
 /* Facts of the log up to what was folded. */
 bool flow_position(const struct flow *f, const char *name, uint64_t *value);
 /* Calls `visit` for every position, in name order. */

@@ -142,8 +142,8 @@ static bool is_missing(const uint8_t *at, const uint8_t *end)
     return end - at >= 3 && at[0] == 0xd4 && at[1] == 3; /* ext 3 of packed.h */
 }
 
-/* Steps over a value of the forms that nearly all have (packed.h): small and fixed-width numbers, short texts, NULL, booleans.
- * NULL for every other one, and where the bytes end. */
+/* Steps over a value of the forms that nearly all have (packed.h): small and fixed-width numbers, short texts, NULL,
+ * booleans. NULL for every other one, and where the bytes end. */
 static inline const uint8_t *step_over(const uint8_t *at, const uint8_t *end)
 {
     if (at == end) {

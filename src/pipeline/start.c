@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/message.h"
-#include "flow/view.h"
 #include "pipeline/identity.h"
 
 #include <inttypes.h>
@@ -39,11 +38,16 @@ static enum status on_view_error(void *ctx, uint32_t view_idx, const char *text,
     return STATUS_OK;
 }
 
-static int first_error(void *ctx, const char *text)
+static enum status load_view_error(struct spine *s, uint32_t view_idx, struct error *err)
 {
-    char **slot = ctx;
-    *slot = mem_strdup(text);
-    return 1;
+    struct buffer text = BUFFER_EMPTY;
+    enum status st = flow_view_error(s->flow, view_idx, &text, err);
+    if (st == STATUS_OK && text.len > 0) {
+        buffer_append_byte(&text, '\0');
+        s->view_errors[view_idx] = mem_strdup((const char *)text.data);
+    }
+    buffer_release(&text);
+    return st;
 }
 
 static void list_views(struct spine *s)
@@ -85,7 +89,7 @@ static enum status open_state(struct spine *s, struct error *err)
                                          .known_count = s->known_count},
                   err));
     for (uint32_t v = 0; v < s->view_count; v++) {
-        TRY(view_errors(s->store, o->catalog, s->views[v], first_error, &s->view_errors[v], err));
+        TRY(load_view_error(s, v, err));
     }
     s->folded = store_checkpoint_seq_next(s->store);
     s->checkpoint_begun = s->folded;
