@@ -125,7 +125,7 @@ static const char *unaliased(struct arena *a, const char *expression)
     return text;
 }
 
-static const char *index_statement(struct sink *s, const struct sink_view *sv, struct arena *a)
+static const char *index_statement(const struct sink_view *sv, struct arena *a)
 {
     const struct plan *p = sv->view->plan;
     switch (sv->kind) {
@@ -139,7 +139,6 @@ static const char *index_statement(struct sink *s, const struct sink_view *sv, s
     case TABLE_BAG:
         return sv->hash[0] == '0' ? "" : arena_printf(a, "CREATE INDEX ON %s ((%s))", sv->name, unaliased(a, sv->hash));
     }
-    (void)s;
     return "";
 }
 
@@ -147,7 +146,7 @@ static enum status create_table(struct sink *s, struct sink_view *sv, struct are
 {
     const char *sql = arena_printf(
         a, "BEGIN; DROP TABLE IF EXISTS %s; CREATE TABLE %s (%s); %s; COMMENT ON TABLE %s IS %s; COMMIT", sv->name,
-        sv->name, column_definitions(a, sv->view), index_statement(s, sv, a), sv->name, literal(a, sv->comment));
+        sv->name, column_definitions(a, sv->view), index_statement(sv, a), sv->name, literal(a, sv->comment));
     enum status st = connection_exec(s, arena_printf(a, "could not make table %s in the sink", sv->name), sql, err);
     if (st != STATUS_OK && PQtransactionStatus(s->conn) == PQTRANS_INERROR) {
         PQclear(PQexec(s->conn, "ROLLBACK"));
@@ -155,33 +154,15 @@ static enum status create_table(struct sink *s, struct sink_view *sv, struct are
     return st;
 }
 
-/* The columns of a table as "name type, ...", for comparison. */
-static const char find_table[] = "SELECT pg_catalog.obj_description(c.oid, 'pg_class'), c.relkind,"
-                                 " (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) || ' ' || "
-                                 "pg_catalog.format_type(a.atttypid, a.atttypmod), ', '"
-                                 " ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
-                                 "a.attnum > 0 AND NOT a.attisdropped)"
-                                 " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-                                 " WHERE n.nspname = $1 AND c.relname = $2";
-
-static const char *wanted_columns(struct sink *s, const struct catalog_view *view, struct arena *a)
-{
-    const char *list = "";
-    for (uint32_t i = 0; i < view->visible_count; i++) {
-        const char *param[] = {view->plan->columns[i].name};
-        PGresult *result = NULL;
-        struct error ignored;
-        const char *name = param[0];
-        if (connection_query(s, "", "SELECT pg_catalog.quote_ident($1)", 1, param, &result, &ignored) == STATUS_OK) {
-            name = arena_strdup(a, PQgetvalue(result, 0, 0));
-        }
-        PQclear(result);
-        char type[TYPE_NAME_BYTES];
-        list =
-            arena_printf(a, "%s%s%s %s", list, i > 0 ? ", " : "", name, type_text(&view->plan->columns[i].type, type));
-    }
-    return list;
-}
+/* The columns of a table as column_definitions would write them, for comparison. */
+static const char find_table[] =
+    "SELECT pg_catalog.obj_description(c.oid, 'pg_class'), c.relkind,"
+    " (SELECT pg_catalog.string_agg('\"' || pg_catalog.replace(a.attname, '\"', '\"\"') || '\" ' || "
+    "pg_catalog.format_type(a.atttypid, a.atttypmod), ', '"
+    " ORDER BY a.attnum) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND "
+    "a.attnum > 0 AND NOT a.attisdropped)"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = $1 AND c.relname = $2";
 
 static enum status check_table(struct sink *s, struct sink_view *sv, struct arena *a, bool *rebuilt, struct error *err)
 {
@@ -210,7 +191,7 @@ static enum status check_table(struct sink *s, struct sink_view *sv, struct aren
             "the sink's table %s belongs to another pipeline (%s): drop it, or name another schema in [sink] schema",
             sv->name, comment);
     }
-    if (strcmp(comment, sv->comment) == 0 && strcmp(columns, wanted_columns(s, sv->view, a)) == 0) {
+    if (strcmp(comment, sv->comment) == 0 && strcmp(columns, column_definitions(a, sv->view)) == 0) {
         return STATUS_OK;
     }
     *rebuilt = true;
