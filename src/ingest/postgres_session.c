@@ -326,6 +326,18 @@ enum status postgres_slot_create_step(struct postgres *p, struct error *err)
 
 /* ---- streaming ---- */
 
+/* Only what is flushed is sent, and the tail before the target may lie unflushed until somebody else commits: a commit
+ * of our own flushes it. Where that is not allowed (a standby, a read-only role) the server's own next record does. */
+static void flush_source(struct postgres *p)
+{
+    static const char sql[] =
+        "SELECT set_config('synchronous_commit', 'local', true), pg_logical_emit_message(true, 'logfold', '')";
+    PGresult *result = NULL;
+    struct error ignored;
+    (void)postgres_query(p->control, "could not flush the source's log", sql, 0, NULL, &result, &ignored);
+    PQclear(result);
+}
+
 /* Where the source's log ends now. An insert position just behind a page's header is the same as the page's start, and
  * only the latter is ever reported as reached. */
 static enum status ask_target(struct postgres *p, struct error *err)
@@ -348,6 +360,7 @@ static enum status ask_target(struct postgres *p, struct error *err)
         p->once_target -= p->once_target % block;
     }
     p->once_target_known = true;
+    flush_source(p);
     return STATUS_OK;
 }
 
