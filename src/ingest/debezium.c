@@ -1,5 +1,5 @@
-/* A record -> what it is -> which table -> its columns -> items. Values are converted into a buffer first, so that a record
- * that turns out bad on its last column leaves nothing behind. */
+/* A record -> what it is -> which table -> its columns -> items. Values are converted into a buffer first, so that a
+ * record that turns out bad on its last column leaves nothing behind. */
 #include "ingest/debezium.h"
 
 #include "base/arena.h"
@@ -20,7 +20,7 @@ enum {
     SCHEMA_BYTES_MAX = 1024 * 1024, /* room for the journal entry before a row: names and types are bounded */
     ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
 };
-_Static_assert(DEBEZIUM_MEMBERS_MAX * (255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+_Static_assert(DEBEZIUM_MEMBERS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
 
 struct debezium {
     const struct catalog *catalog;
@@ -240,10 +240,11 @@ static struct debezium_table *table_by_columns(struct debezium *d, const struct 
     if (count[1] == 1 || (count[1] == 0 && count[0] == 1)) {
         return found[count[1] == 1];
     }
-    (void)error_set(err, STATUS_INVALID, 0,
-                    count[0] + count[1] == 0
-                        ? "a record that is neither an event of Debezium nor a row with the columns of a declared table"
-                        : "a row that does not say its table (__table), with the columns of more than one declared table");
+    (void)error_set(
+        err, STATUS_INVALID, 0,
+        count[0] + count[1] == 0
+            ? "a record that is neither an event of Debezium nor a row with the columns of a declared table"
+            : "a row that does not say its table (__table), with the columns of more than one declared table");
     return NULL;
 }
 
@@ -296,16 +297,14 @@ static enum status name_column(const struct debezium_table *t, const struct debe
 static enum status read_value(struct debezium *d, struct debezium_table *t, struct debezium_column *column,
                               const struct json_value *value, bool may_be_missing, struct datum *out, struct error *err)
 {
-    struct debezium_value_context context = {.arena = &d->arena,
-                                             .column = &column->habits,
-                                             .overall = &d->habits,
-                                             .may_be_missing = may_be_missing};
+    struct debezium_value_context context = {
+        .arena = &d->arena, .column = &column->habits, .overall = &d->habits, .may_be_missing = may_be_missing};
     enum status st = debezium_value_read(&context, &column->type, &column->hint, value, out, err);
     return st == STATUS_OK ? STATUS_OK : name_column(t, column, err);
 }
 
-static enum status require_key(const struct debezium_table *t, const struct debezium_column *c, const struct datum *value,
-                               struct error *err)
+static enum status require_key(const struct debezium_table *t, const struct debezium_column *c,
+                               const struct datum *value, struct error *err)
 {
     if (!c->key || !value->null) {
         return STATUS_OK;
@@ -408,8 +407,8 @@ static void remember_delete(struct debezium *d, const struct debezium_table *t, 
     }
 }
 
-static enum status put_row(struct debezium *d, struct debezium_table *t, const struct change *change, struct buffer *out,
-                           struct error *err)
+static enum status put_row(struct debezium *d, struct debezium_table *t, const struct change *change,
+                           struct buffer *out, struct error *err)
 {
     bool moved = false;
     TRY(debezium_table_fit(t, d->value.schema, change->row, err));
@@ -485,7 +484,9 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
     if (letter == 't') {
         return truncate_table(d, t, out);
     }
-    struct change change = {.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE,
+    struct change change = {.kind = letter == 'c'   ? EVENT_INSERT
+                                    : letter == 'r' ? EVENT_READ
+                                                    : EVENT_UPDATE,
                             .row = &doc->after,
                             .before = doc->before.is_object ? &doc->before : NULL,
                             .lsn = debezium_members_get(&doc->source, "lsn")};
@@ -548,8 +549,8 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
         change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
     }
     bool unknown = op == NULL || op->kind != JSON_STRING;
-    change.may_be_missing = change.kind == EVENT_UPDATE || unknown ||
-                            (change.kind == EVENT_INSERT && follows_delete(d, t, change.lsn));
+    change.may_be_missing =
+        change.kind == EVENT_UPDATE || unknown || (change.kind == EVENT_INSERT && follows_delete(d, t, change.lsn));
     return put_row(d, t, &change, out, err);
 }
 

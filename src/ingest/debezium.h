@@ -35,8 +35,8 @@ struct debezium_meta {
 struct debezium *debezium_new(const struct catalog *catalog, uint32_t table_id_next);
 void debezium_free(struct debezium *d);
 /* Appends the record's items to `out`: a SCHEMA item where the columns of the table's rows are not those of the last
- * one, then the change; together less than SOURCE_CHUNK_BYTES_MAX (longer rows are quarantined). A DELETE and the old row of an UPDATE carry the
- * declared key only, since Debezium's nulls in `before` may mean "not sent". */
+ * one, then the change; together less than SOURCE_CHUNK_BYTES_MAX (longer rows are quarantined). A DELETE and the old
+ * row of an UPDATE carry the declared key only, since Debezium's nulls in `before` may mean "not sent". */
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                       struct debezium_meta *meta);
 /* What was appended since some point did not reach the log: journal everything anew. */

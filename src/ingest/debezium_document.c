@@ -1,5 +1,5 @@
-/* The envelope's parts are objects inside an object: they are entered on the way, so that no byte is read twice. The schema
- * part, five times as long as the rest, is compared with those known instead of being read. */
+/* The envelope's parts are objects inside an object: they are entered on the way, so that no byte is read twice. The
+ * schema part, five times as long as the rest, is compared with those known instead of being read. */
 #include "ingest/debezium_document.h"
 
 #include "base/memory.h"

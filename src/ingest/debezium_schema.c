@@ -50,13 +50,14 @@ static const struct logical_type logical_types[] = {
 };
 
 static const struct logical_type plain_types[] = {
-    {"boolean", FORM_PLAIN, TYPE_BOOL},  {"int8", FORM_PLAIN, TYPE_INT2},     {"int16", FORM_PLAIN, TYPE_INT2},
-    {"int32", FORM_PLAIN, TYPE_INT4},    {"int64", FORM_PLAIN, TYPE_INT8},    {"float", FORM_PLAIN, TYPE_FLOAT4},
+    {"boolean", FORM_PLAIN, TYPE_BOOL},  {"int8", FORM_PLAIN, TYPE_INT2},      {"int16", FORM_PLAIN, TYPE_INT2},
+    {"int32", FORM_PLAIN, TYPE_INT4},    {"int64", FORM_PLAIN, TYPE_INT8},     {"float", FORM_PLAIN, TYPE_FLOAT4},
     {"double", FORM_PLAIN, TYPE_FLOAT8}, {"float32", FORM_PLAIN, TYPE_FLOAT4}, {"float64", FORM_PLAIN, TYPE_FLOAT8},
     {"string", FORM_TEXT, TYPE_TEXT},    {"bytes", FORM_BYTES, TYPE_BYTEA},
 };
 
-static const struct logical_type *find_type(const struct logical_type *types, size_t count, const struct json_value *name)
+static const struct logical_type *find_type(const struct logical_type *types, size_t count,
+                                            const struct json_value *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (json_value_is(name, types[i].name)) {
@@ -120,8 +121,7 @@ static int32_t read_scale(const struct json_value *parameters)
 
 static void describe_one(const struct raw_schema *raw, enum debezium_form *form, int32_t *scale, enum type_kind *kind)
 {
-    const struct logical_type *t =
-        find_type(logical_types, sizeof logical_types / sizeof logical_types[0], &raw->name);
+    const struct logical_type *t = find_type(logical_types, sizeof logical_types / sizeof logical_types[0], &raw->name);
     if (t == NULL) {
         t = find_type(plain_types, sizeof plain_types / sizeof plain_types[0], &raw->type);
     }
@@ -155,7 +155,8 @@ static void read_fields(struct debezium_schema *schema, const struct json_value 
     }
     struct json_scan counting = s;
     struct json_value skipped;
-    for (bool first = true; json_scan_element(&counting, first) && json_scan_value(&counting, &skipped); first = false) {
+    for (bool first = true; json_scan_element(&counting, first) && json_scan_value(&counting, &skipped);
+         first = false) {
         count += 1;
     }
     count = count < FIELDS_MAX ? count : FIELDS_MAX;

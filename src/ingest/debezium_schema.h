@@ -55,8 +55,8 @@ struct debezium_schema_cache {
 void debezium_schema_cache_release(struct debezium_schema_cache *c);
 /* The known schema that `document` begins with, NULL where none does. */
 const struct debezium_schema *debezium_schema_cache_match(struct debezium_schema_cache *c, struct bytes document);
-/* Parses the JSON object `text`, which the caller has checked; what is no Connect schema has no fields. The result lives
- * until DEBEZIUM_SCHEMAS_MAX others were used after it. */
+/* Parses the JSON object `text`, which the caller has checked; what is no Connect schema has no fields. The result
+ * lives until DEBEZIUM_SCHEMAS_MAX others were used after it. */
 const struct debezium_schema *debezium_schema_cache_add(struct debezium_schema_cache *c, struct bytes text);
 /* NULL where the schema (may be NULL) has no such field. */
 const struct debezium_field *debezium_schema_find(const struct debezium_schema *s, struct bytes name);

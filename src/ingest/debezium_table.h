@@ -1,8 +1,8 @@
 /* What the records of a declared table have shown of its columns, and under which journal id that is in the log.
  *
  * Invariant: a row goes into the log only under an id whose SCHEMA item has exactly its columns in its order. A set of
- * columns that is not the last one journalled gets a fresh id, also if it was there before: the newest id of a table is what
- * the source sends now. */
+ * columns that is not the last one journalled gets a fresh id, also if it was there before: the newest id of a table is
+ * what the source sends now. */
 #ifndef INGEST_DEBEZIUM_TABLE_H
 #define INGEST_DEBEZIUM_TABLE_H
 
@@ -32,9 +32,9 @@ struct debezium_table {
     const struct catalog_table *declared;
     struct debezium_column *columns;
     uint32_t column_count;
-    uint32_t *order; /* column -> member of the row last fitted */
+    uint32_t *order;                /* column -> member of the row last fitted */
     uint32_t key[DEBEZIUM_KEY_MAX]; /* the declared key's columns, in its order */
-    uint64_t columns_serial; /* of the schema part they were made from, 0 = none */
+    uint64_t columns_serial;        /* of the schema part they were made from, 0 = none */
     uint64_t hints_serial;
     uint32_t change_count; /* how often the columns have changed */
     uint32_t table_id;     /* valid if journalled */
@@ -42,8 +42,8 @@ struct debezium_table {
 };
 
 void debezium_table_release(struct debezium_table *t);
-/* Makes the columns those of `row` where they are not, and t->order where each is in it. STATUS_INVALID where a column of
- * the key is not there, a column is there twice, or the columns have changed too often to be believed. */
+/* Makes the columns those of `row` where they are not, and t->order where each is in it. STATUS_INVALID where a column
+ * of the key is not there, a column is there twice, or the columns have changed too often to be believed. */
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
                                const struct debezium_members *row, struct error *err);
 /* For events without a row: the declared columns where no row has been seen, and hints from `schema`. */

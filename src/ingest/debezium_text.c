@@ -1,6 +1,6 @@
-/* Where Debezium sends another form than PostgreSQL prints (arrays as JSON arrays, bit strings as base64, money as a number,
- * times with zone as ISO 8601) it is printed as PostgreSQL would in a session of UTC; what has no such form stays as
- * it came. */
+/* Where Debezium sends another form than PostgreSQL prints (arrays as JSON arrays, bit strings as base64, money as a
+ * number, times with zone as ISO 8601) it is printed as PostgreSQL would in a session of UTC; what has no such form
+ * stays as it came. */
 #include "ingest/debezium_value.h"
 
 #include "ingest/debezium_time.h"
@@ -217,8 +217,9 @@ static enum status read_money(const struct debezium_value_context *c, const stru
     struct type numeric = type_make(TYPE_NUMERIC);
     struct datum amount;
     struct bytes text = value->kind == JSON_STRING ? json_value_text(value, c->arena) : value->text;
-    bool base64 = value->kind == JSON_STRING && (hint->form == FORM_DECIMAL || hint->form == FORM_BYTES ||
-                                                 (hint->form == FORM_GUESSED && memchr(text.data, '.', text.len) == NULL));
+    bool base64 =
+        value->kind == JSON_STRING && (hint->form == FORM_DECIMAL || hint->form == FORM_BYTES ||
+                                       (hint->form == FORM_GUESSED && memchr(text.data, '.', text.len) == NULL));
     if (value->kind != JSON_STRING && value->kind != JSON_NUMBER) {
         return as_it_comes(c, value, out, err);
     }

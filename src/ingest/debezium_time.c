@@ -8,11 +8,11 @@
 #include <inttypes.h>
 #include <strings.h>
 
-#define DATE_MIN INT64_C(-2451545)   /* 4714-11-24 BC, in days since 2000-01-01 */
-#define DATE_END INT64_C(2145031949) /* 5874898-01-01 */
-#define TIMESTAMP_MIN INT64_C(-211813488000000000)
-#define TIMESTAMP_END INT64_C(9223371331200000000)
-#define INFINITE_MS INT64_C(9223372036825200)
+#define DATE_MIN          INT64_C(-2451545)   /* 4714-11-24 BC, in days since 2000-01-01 */
+#define DATE_END          INT64_C(2145031949) /* 5874898-01-01 */
+#define TIMESTAMP_MIN     INT64_C(-211813488000000000)
+#define TIMESTAMP_END     INT64_C(9223371331200000000)
+#define INFINITE_MS       INT64_C(9223372036825200)
 #define MINUS_INFINITE_MS INT64_C(-9223372036832400)
 
 enum { INFINITE_DAYS = -2147472692, MINUS_INFINITE_DAYS = -2147472691, YEAR_DIGITS_MAX = 7 };
@@ -148,9 +148,8 @@ static bool take_date(struct cursor *c, int64_t *epoch_days)
     if (!negative) {
         (void)take(c, '+');
     }
-    if (!take_number(c, 4, YEAR_DIGITS_MAX, &year) || !take(c, '-') || !take_number(c, 2, 2, &month) ||
-        !take(c, '-') || !take_number(c, 2, 2, &day) || month < 1 || month > 12 || day < 1 ||
-        day > month_days[month - 1]) {
+    if (!take_number(c, 4, YEAR_DIGITS_MAX, &year) || !take(c, '-') || !take_number(c, 2, 2, &month) || !take(c, '-') ||
+        !take_number(c, 2, 2, &day) || month < 1 || month > 12 || day < 1 || day > month_days[month - 1]) {
         return false;
     }
     year = negative ? -year : year;

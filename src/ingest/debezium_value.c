@@ -175,8 +175,9 @@ static int32_t declared_scale(const struct type *type)
     return (((type->typmod - 4) & 0x7ff) ^ 1024) - 1024;
 }
 
-/* True where a numeric(p,s) sent without a schema part is base64 of its unscaled value. Text of scale s has a point unless
- * s is 0; base64 has none. What can be both is decided by what the column, else the decoder, has shown before. */
+/* True where a numeric(p,s) sent without a schema part is base64 of its unscaled value. Text of scale s has a point
+ * unless s is 0; base64 has none. What can be both is decided by what the column, else the decoder, has shown before.
+ */
 static bool is_base64_decimal(const struct debezium_value_context *c, const struct type *type, struct bytes text)
 {
     size_t digits = 0;
@@ -394,8 +395,8 @@ static enum status read_scalar(const struct debezium_value_context *c, const str
     return datum_parse(type, text, c->arena, out, err);
 }
 
-/* For arrays the whole array is the placeholder: of texts, of bytes, of the byte codes (int[] and date[]), or of the UUID
- * made from the bytes. For other types a string is. */
+/* For arrays the whole array is the placeholder: of texts, of bytes, of the byte codes (int[] and date[]), or of the
+ * UUID made from the bytes. For other types a string is. */
 static bool is_placeholder(const struct type *type, const struct json_value *value)
 {
     static const char in_array[] = "[\"__debezium_unavailable_value\"]";

@@ -33,8 +33,8 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
                                 const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
                                 struct error *err);
 
-/* Types carried as PostgreSQL's text (debezium_text.c): arrays, bit strings, money, times with zone, points; others as they
- * come. */
+/* Types carried as PostgreSQL's text (debezium_text.c): arrays, bit strings, money, times with zone, points; others as
+ * they come. */
 enum status debezium_text_read(const struct debezium_value_context *c, const struct type *type,
                                const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
                                struct error *err);

@@ -1,12 +1,12 @@
 /* The sources file:PATH and - (standard input): newline-delimited Debezium JSON, each line a record's value.
  *
- * Invariants: a position ("file.offset") is always the offset after a whole line whose items are in the same commit or an
- * earlier one. A file is resumed there, if its first bytes are still those that were read ("file.head_bytes",
+ * Invariants: a position ("file.offset") is always the offset after a whole line whose items are in the same commit or
+ * an earlier one. A file is resumed there, if its first bytes are still those that were read ("file.head_bytes",
  * "file.head_hash"). Standard input cannot be resumed: a run begins with what comes, and "stdin.offset" counts what the
  * newest run has read; rows that come again are upserts and fold to nothing.
  *
- * A commit is the lines of one source transaction that follow one another, where they tell it; else what one poll finds, up
- * to COMMIT_LINES_MAX and COMMIT_BYTES_MAX. */
+ * A commit is the lines of one source transaction that follow one another, where they tell it; else what one poll
+ * finds, up to COMMIT_LINES_MAX and COMMIT_BYTES_MAX. */
 #include "ingest/source_methods.h"
 
 #include "base/bytes.h"
@@ -31,8 +31,8 @@ enum {
     COMMIT_LINES_MAX = 10000,
     COMMIT_BYTES_MAX = 4 * 1024 * 1024,
     HEAD_BYTES_MAX = 4096,
-    TIMEOUT_MS = 200,            /* where nothing tells of a growing file */
-    TIMEOUT_NOTIFIED_MS = 2000,  /* inotify misses changes made on another machine */
+    TIMEOUT_MS = 200,           /* where nothing tells of a growing file */
+    TIMEOUT_NOTIFIED_MS = 2000, /* inotify misses changes made on another machine */
     OFFSET_DIGITS_MAX = 20
 };
 
@@ -148,10 +148,11 @@ static enum status resume(struct source_file *f, struct error *err)
     }
     TRY(hash_head(f, (size_t)head_bytes, &hash, err));
     if (hash != head_hash) {
-        return error_set(err, STATUS_MISMATCH, 0,
-                         "could not resume file %s at offset %" PRIu64
-                         ": it does not begin as the file that was read before; give that file or begin with an empty store",
-                         f->file.path, f->position);
+        return error_set(
+            err, STATUS_MISMATCH, 0,
+            "could not resume file %s at offset %" PRIu64
+            ": it does not begin as the file that was read before; give that file or begin with an empty store",
+            f->file.path, f->position);
     }
     return STATUS_OK;
 }
@@ -160,10 +161,11 @@ static enum status open_path(struct source_file *f, const char *path, struct err
 {
     struct stat st;
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        return error_set(err, STATUS_UNSUPPORTED, 0,
-                         "could not open source file %s: it is not a regular file; to read a pipe, make it standard input "
-                         "and give - as the source",
-                         path);
+        return error_set(
+            err, STATUS_UNSUPPORTED, 0,
+            "could not open source file %s: it is not a regular file; to read a pipe, make it standard input "
+            "and give - as the source",
+            path);
     }
     TRY(file_open(&f->file, path, (struct file_options){.write = false}, err));
     TRY(resume(f, err));
@@ -321,7 +323,8 @@ static enum status take_long_line(struct source_file *f, uint64_t bytes, struct 
 {
     char reason[128];
     struct debezium_meta meta = {.xid = 0};
-    snprintf(reason, sizeof reason, "a line of %" PRIu64 " bytes is longer than the limit of %d", bytes, LINE_BYTES_MAX);
+    snprintf(reason, sizeof reason, "a line of %" PRIu64 " bytes is longer than the limit of %d", bytes,
+             LINE_BYTES_MAX);
     buffer_reset(&f->items);
     event_append_quarantine(&f->items, f->origin, reason, buffer_bytes(&f->long_head));
     f->too_long = false;

@@ -21,7 +21,7 @@ struct json_scan json_scan_of(struct bytes text)
 
 static inline void skip_space(struct json_scan *s)
 {
-    if (s->next < s->end && *s->next > ' ') { /* Debezium writes none */
+    if (s->next<s->end && * s->next> ' ') { /* Debezium writes none */
         return;
     }
     while (s->next < s->end && (*s->next == ' ' || *s->next == '\n' || *s->next == '\r' || *s->next == '\t')) {
@@ -33,14 +33,13 @@ static inline void skip_space(struct json_scan *s)
 
 #define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
-/* Marks (bit 7) bytes that are a quote, a backslash, a control character or not ASCII. The lowest mark is right; those above
- * it may not be, since subtractions borrow. */
+/* Marks (bit 7) bytes that are a quote, a backslash, a control character or not ASCII. The lowest mark is right; those
+ * above it may not be, since subtractions borrow. */
 static uint64_t special_in(uint64_t w)
 {
     uint64_t quote = w ^ EACH_BYTE('"');
     uint64_t slash = w ^ EACH_BYTE('\\');
-    return (w | ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) |
-            ((w - EACH_BYTE(0x20)) & ~w)) &
+    return (w | ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) | ((w - EACH_BYTE(0x20)) & ~w)) &
            EACH_BYTE(0x80);
 }
 

@@ -1,5 +1,5 @@
-/* The Debezium decoder: records of a real Debezium in five settings (tests/data/captures) fold to what PostgreSQL held, but
- * for what a setting is known to lose; forms, refusals and journal entries by hand-made records; mutations. */
+/* The Debezium decoder: records of a real Debezium in five settings (tests/data/captures) fold to what PostgreSQL held,
+ * but for what a setting is known to lose; forms, refusals and journal entries by hand-made records; mutations. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -27,13 +27,16 @@ static const char schema[] =
     "CREATE TABLE operations.customers(customer_id bigint PRIMARY KEY, customer_name varchar(500) NOT NULL,"
     " is_active boolean NOT NULL, customer_address varchar(500), updated_at timestamp(3), updated_by bigint,"
     " created_at timestamp(3), created_by bigint, vip boolean, vip2 boolean);"
-    "CREATE TABLE operations.kitchen_sink(id int PRIMARY KEY, s smallint, b bigint, n numeric, n2 numeric(12,3), r real,"
+    "CREATE TABLE operations.kitchen_sink(id int PRIMARY KEY, s smallint, b bigint, n numeric, n2 numeric(12,3), r "
+    "real,"
     " d double precision, bo boolean, t text, vc varchar(10), c char(5), \"by\" bytea, da date, ti time(3), tiz timetz,"
     " ts timestamp, ts0 timestamp(0), tsz timestamptz, iv interval, u uuid, j jsonb, arr int[], ta text[], m money,"
     " inet inet, bits bit(3), big text, e numeric(30,0));"
-    "CREATE TABLE operations.order_items(order_item_id bigint PRIMARY KEY, order_id bigint, product_id bigint, quanity int,"
+    "CREATE TABLE operations.order_items(order_item_id bigint PRIMARY KEY, order_id bigint, product_id bigint, quanity "
+    "int,"
     " updated_at timestamp(3), updated_by bigint, created_at timestamp(3), created_by bigint);"
-    "CREATE TABLE operations.orders(order_id bigint PRIMARY KEY, order_date date, delivery_date date, customer_id bigint,"
+    "CREATE TABLE operations.orders(order_id bigint PRIMARY KEY, order_date date, delivery_date date, customer_id "
+    "bigint,"
     " status varchar, updated_at timestamp(3), updated_by bigint, created_at timestamp(3), created_by bigint);"
     "CREATE TABLE operations.products(product_id bigint PRIMARY KEY, product_name varchar(500) NOT NULL,"
     " barcode varchar(26) NOT NULL, unity_price numeric NOT NULL, is_active boolean, updated_at timestamp(3),"
@@ -48,7 +51,7 @@ static const struct loss {
     const char *column;
     const char *got;
 } losses[] = {
-    {"ref", "kitchen_sink", "1", "n", "123.45"},                  /* a double has no trailing zeros */
+    {"ref", "kitchen_sink", "1", "n", "123.45"},                   /* a double has no trailing zeros */
     {"ref", "kitchen_sink", "1", "ts", "2024-02-29 12:34:56.789"}, /* milliseconds */
     {"ref", "kitchen_sink", "1", "e", "123456789012345680000000000000"},
     {"ref", "kitchen_sink", "4", "n", "-0.0000000000000000000010"}, /* -1.0E-21 */
@@ -79,7 +82,7 @@ struct shape {
 struct world {
     struct catalog catalog;
     struct debezium *decoder;
-    struct shape shapes[SHAPES_MAX]; /* by table id */
+    struct shape shapes[SHAPES_MAX];   /* by table id */
     const struct catalog_table *table; /* the one whose rows are kept */
     struct row rows[ROWS_MAX];
     size_t row_count;
@@ -154,8 +157,8 @@ static uint32_t declared_column(const struct catalog_table *t, const char *name)
 }
 
 /* Reads `count` values; texts of the declared columns. `missing[i]` where a value was not sent. */
-static void read_row(struct world *w, const struct shape *shape, struct packed_reader *r, uint32_t count, struct row *out,
-                     bool missing[static COLUMNS_MAX])
+static void read_row(struct world *w, const struct shape *shape, struct packed_reader *r, uint32_t count,
+                     struct row *out, bool missing[static COLUMNS_MAX])
 {
     struct arena a = ARENA_EMPTY;
     struct error err;
@@ -174,7 +177,9 @@ static void read_row(struct world *w, const struct shape *shape, struct packed_r
         char *text = d.null ? NULL : text_of(&c->type, &d);
         size_t used = strlen(w->items);
         snprintf(w->items + used, sizeof w->items - used, " %s=%s", c->name,
-                 d.missing ? "?" : text == NULL ? "NULL" : text);
+                 d.missing      ? "?"
+                 : text == NULL ? "NULL"
+                                : text);
         if (at == UINT32_MAX || at >= COLUMNS_MAX) {
             mem_free(text);
             continue;
@@ -392,8 +397,8 @@ static const char *expected_value(const char *mode, const char *table, const cha
 {
     for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
         const struct loss *l = &losses[i];
-        if (strcmp(l->table, table) == 0 && (strcmp(l->mode, mode) == 0 || l->mode[0] == '*') && strcmp(l->key, key) == 0 &&
-            strcmp(l->column, column) == 0) {
+        if (strcmp(l->table, table) == 0 && (strcmp(l->mode, mode) == 0 || l->mode[0] == '*') &&
+            strcmp(l->key, key) == 0 && strcmp(l->column, column) == 0) {
             return l->got;
         }
     }
@@ -493,20 +498,21 @@ static void transaction_markers_are_ignored(void **state)
 
 /* ---- hand-made records ---- */
 
-static const char small_schema[] =
-    "CREATE TABLE s.t(id int PRIMARY KEY, v text);"
-    "CREATE TABLE s.n(id int PRIMARY KEY, a numeric(12,3), b numeric, c numeric(30,0));"
-    "CREATE TABLE s.w(id bigint PRIMARY KEY, ts timestamp, ts3 timestamp(3), tm time, tm3 time(3), tz timestamptz, da date,"
-    " iv interval);"
-    "CREATE TABLE s.x(id int PRIMARY KEY, by1 bytea, arr text[], ia int[], da date[], m money, bits bit(4), vb varbit, p point, u uuid,"
-    " j json, f real, s smallint, bo boolean);";
+static const char small_schema[] = "CREATE TABLE s.t(id int PRIMARY KEY, v text);"
+                                   "CREATE TABLE s.n(id int PRIMARY KEY, a numeric(12,3), b numeric, c numeric(30,0));"
+                                   "CREATE TABLE s.w(id bigint PRIMARY KEY, ts timestamp, ts3 timestamp(3), tm time, "
+                                   "tm3 time(3), tz timestamptz, da date,"
+                                   " iv interval);"
+                                   "CREATE TABLE s.x(id int PRIMARY KEY, by1 bytea, arr text[], ia int[], da date[], m "
+                                   "money, bits bit(4), vb varbit, p point, u uuid,"
+                                   " j json, f real, s smallint, bo boolean);";
 
 struct sample {
     const char *value;
     const char *want; /* items in words, "" = ignored, or "!" and the reason of a QUARANTINE */
 };
 
-#define SOURCE(table) "\"source\":{\"schema\":\"s\",\"table\":\"" table "\",\"lsn\":1}"
+#define SOURCE(table)        "\"source\":{\"schema\":\"s\",\"table\":\"" table "\",\"lsn\":1}"
 #define CREATE(table, after) "{\"before\":null,\"after\":" after "," SOURCE(table) ",\"op\":\"c\"}"
 #define UPDATE(table, after) "{\"before\":null,\"after\":" after "," SOURCE(table) ",\"op\":\"u\"}"
 
@@ -561,10 +567,11 @@ static void every_form_of_a_record_is_understood(void **state)
         {"{\"schema\":null,\"payload\":null}", ""},
         {"{\"ts_ms\":1795474540132}", ""},
         {"{\"v\":\"x\",\"id\":1,\"more\":[1, {\"a\":2}]}", "read v=x id=1 more=[1, {\"a\":2}]"},
-        {CREATE("t", "{\"id\":1,\"v\":\"__debezium_unavailable_value\"}"), "insert id=1 v=__debezium_unavailable_value"},
+        {CREATE("t", "{\"id\":1,\"v\":\"__debezium_unavailable_value\"}"),
+         "insert id=1 v=__debezium_unavailable_value"},
         {UPDATE("t", "{\"id\":1,\"v\":\"__debezium_unavailable_value\"}"), "update id=1 v=?"},
-        {"{\"before\":{\"id\":1,\"v\":\"kept\"},\"after\":{\"id\":1,\"v\":\"__debezium_unavailable_value\"}," SOURCE("t")
-         ",\"op\":\"u\"}",
+        {"{\"before\":{\"id\":1,\"v\":\"kept\"},\"after\":{\"id\":1,\"v\":\"__debezium_unavailable_value\"}," SOURCE(
+             "t") ",\"op\":\"u\"}",
          "update id=1 v=kept"},
         {CREATE("t", "{\"\\u0069d\":1,\"v\":\"\\u00e9\"}"), "insert id=1 v=\xc3\xa9"},
     };
@@ -575,9 +582,11 @@ static void values_are_read_by_the_declared_type(void **state)
 {
     (void)state;
     static const struct sample samples[] = {
-        {CREATE("n", "{\"id\":-2147483648,\"a\":1.5,\"b\":9007199254740993.10,\"c\":\"123456789012345678901234567890\"}"),
+        {CREATE("n",
+                "{\"id\":-2147483648,\"a\":1.5,\"b\":9007199254740993.10,\"c\":\"123456789012345678901234567890\"}"),
          "insert id=-2147483648 a=1.500 b=9007199254740993.10 c=123456789012345678901234567890"},
-        {CREATE("n", "{\"id\":1,\"a\":\"Bdw=\",\"b\":{\"scale\":21,\"value\":\"/w==\"},\"c\":\"AY7pD/bDc+DuTj8K0g==\"}"),
+        {CREATE("n",
+                "{\"id\":1,\"a\":\"Bdw=\",\"b\":{\"scale\":21,\"value\":\"/w==\"},\"c\":\"AY7pD/bDc+DuTj8K0g==\"}"),
          "insert id=1 a=1.500 b=-0.000000000000000000001 c=123456789012345678901234567890"},
         {CREATE("n", "{\"id\":1,\"a\":\"-999999999.999\",\"b\":\"NAN\",\"c\":\"1234\"}"),
          "insert id=1 a=-999999999.999 b=NaN c=1234"},
@@ -587,24 +596,29 @@ static void values_are_read_by_the_declared_type(void **state)
                      "\"tz\":\"2024-02-29T12:34:56.789012+02:00\",\"da\":19782,\"iv\":3600000000}"),
          "insert id=1 ts=2024-02-29 12:34:56.789012 ts3=2024-02-29 12:34:56.789 tm=12:34:56.789012 tm3=12:34:56.789 "
          "tz=2024-02-29 10:34:56.789012+00 da=2024-02-29 iv=01:00:00"},
-        {CREATE("w", "{\"id\":1,\"ts\":\"-0043-03-15T12:00:00Z\",\"ts3\":\"2024-02-29T12:34:56.7896Z\",\"tm\":\"24:00:00Z\","
-                     "\"tm3\":null,\"tz\":\"-infinity\",\"da\":\"+12024-02-29Z\",\"iv\":\"P-1Y2M3DT4H5M-6.7S\"}"),
+        {CREATE("w",
+                "{\"id\":1,\"ts\":\"-0043-03-15T12:00:00Z\",\"ts3\":\"2024-02-29T12:34:56.7896Z\",\"tm\":\"24:00:00Z\","
+                "\"tm3\":null,\"tz\":\"-infinity\",\"da\":\"+12024-02-29Z\",\"iv\":\"P-1Y2M3DT4H5M-6.7S\"}"),
          "insert id=1 ts=0044-03-15 12:00:00 BC ts3=2024-02-29 12:34:56.79 tm=24:00:00 tm3=NULL tz=-infinity "
          "da=12024-02-29 iv=-10 mons +3 days 04:04:53.3"},
-        {CREATE("w", "{\"id\":9223372036854775807,\"ts\":9223372036825200000,\"ts3\":-9223372036832400,\"tm\":0,\"tm3\":0,"
-                     "\"tz\":\"infinity\",\"da\":-2147472692,\"iv\":0}"),
+        {CREATE("w",
+                "{\"id\":9223372036854775807,\"ts\":9223372036825200000,\"ts3\":-9223372036832400,\"tm\":0,\"tm3\":0,"
+                "\"tz\":\"infinity\",\"da\":-2147472692,\"iv\":0}"),
          "insert id=9223372036854775807 ts=infinity ts3=-infinity tm=00:00:00 tm3=00:00:00 tz=infinity da=infinity "
          "iv=00:00:00"},
-        {CREATE("x", "{\"id\":1,\"by1\":\"AP8Q\",\"arr\":[\"a\",\"\",null,\"NULL\",\"b c\",\"\\\"\\\\\"],\"ia\":[1,null,-3],"
-                     "\"da\":[19782],\"m\":-1234567.5,\"bits\":\"BQ==\",\"vb\":\"BQ==\",\"p\":{\"x\":1.5,\"y\":-2},"
-                     "\"u\":\"A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11\",\"j\":\"{\\\"a\\\":1}\",\"f\":\"-Infinity\","
-                     "\"s\":-32768,\"bo\":true}"),
+        {CREATE("x",
+                "{\"id\":1,\"by1\":\"AP8Q\",\"arr\":[\"a\",\"\",null,\"NULL\",\"b c\",\"\\\"\\\\\"],\"ia\":[1,null,-3],"
+                "\"da\":[19782],\"m\":-1234567.5,\"bits\":\"BQ==\",\"vb\":\"BQ==\",\"p\":{\"x\":1.5,\"y\":-2},"
+                "\"u\":\"A0EEBC99-9c0b-4ef8-bb6d-6bb9bd380a11\",\"j\":\"{\\\"a\\\":1}\",\"f\":\"-Infinity\","
+                "\"s\":-32768,\"bo\":true}"),
          "insert id=1 by1=\\x00ff10 arr={a,\"\",NULL,\"NULL\",\"b c\",\"\\\"\\\\\"} ia={1,NULL,-3} da={2024-02-29} "
          "m=-$1,234,567.50 bits=0101 vb=101 p=(1.5,-2) u=a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 j={\"a\":1} f=-Infinity "
          "s=-32768 bo=t"},
-        {UPDATE("x", "{\"id\":1,\"by1\":\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\",\"arr\":[\"__debezium_unavailable_value\"],"
-                     "\"ia\":[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,"
-                     "117,101],\"da\":\"__debezium_unavailable_value\"}"),
+        {UPDATE("x",
+                "{\"id\":1,\"by1\":\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\",\"arr\":[\"__debezium_unavailable_"
+                "value\"],"
+                "\"ia\":[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,"
+                "117,101],\"da\":\"__debezium_unavailable_value\"}"),
          "update id=1 by1=? arr=? ia=? da=?"},
     };
     check_samples(samples, sizeof samples / sizeof samples[0], small_schema);
@@ -621,26 +635,31 @@ static void what_cannot_be_used_is_quarantined_with_its_reason(void **state)
         {"{\"x\":1}", "!a record that is neither an event of Debezium nor a row with the columns of a declared table"},
         {CREATE("nope", "{\"id\":1}"), "!table \"s.nope\" is not declared in the schema files"},
         {"{\"id\":1,\"__table\":\"nope\"}", "!table \"nope\" is not declared in the schema files"},
-        {"{\"op\":\"c\",\"after\":{\"id\":1},\"source\":{}}", "!an event whose source does not say its schema and table"},
+        {"{\"op\":\"c\",\"after\":{\"id\":1},\"source\":{}}",
+         "!an event whose source does not say its schema and table"},
         {"{\"op\":\"z\",\"after\":{\"id\":1}," SOURCE("t") "}", "!an event with the unknown op \"z\""},
         {"{\"op\":\"c\",\"after\":null," SOURCE("t") "}", "!an event of op \"c\" without the new row (after)"},
         {"{\"op\":\"d\",\"before\":null," SOURCE("t") "}", "!a delete without the old row"},
         {"{\"op\":\"d\",\"before\":{\"v\":\"x\"}," SOURCE("t") "}",
          "!column \"id\" of table s.t: it is part of the primary key and was not sent"},
         {CREATE("t", "{\"v\":\"x\"}"), "!column \"id\" of the primary key was not sent"},
-        {CREATE("t", "{\"id\":null,\"v\":\"x\"}"), "!column \"id\" of table s.t: it is part of the primary key and null"},
+        {CREATE("t", "{\"id\":null,\"v\":\"x\"}"),
+         "!column \"id\" of table s.t: it is part of the primary key and null"},
         {CREATE("t", "{\"id\":1,\"id\":1}"), "!column \"id\" is there twice"},
         {CREATE("t", "{\"id\":2147483648,\"v\":\"x\"}"),
          "!column \"id\" of table s.t: value \"2147483648\" is out of range for type integer"},
         {CREATE("t", "{\"id\":1.5,\"v\":\"x\"}"),
          "!column \"id\" of table s.t: invalid input syntax for type integer: \"1.5\""},
-        {CREATE("t", "{\"id\":true,\"v\":\"x\"}"), "!column \"id\" of table s.t: a JSON boolean is no value of type integer"},
+        {CREATE("t", "{\"id\":true,\"v\":\"x\"}"),
+         "!column \"id\" of table s.t: a JSON boolean is no value of type integer"},
         {CREATE("t", "{\"id\":1,\"v\":{}}"), "!column \"v\" of table s.t: a JSON object is no value of type text"},
         {CREATE("t", "{\"id\":1,\"v\":\"a\\u0000b\"}"),
          "!column \"v\" of table s.t: a text with a null character, which PostgreSQL cannot hold"},
-        {CREATE("n", "{\"id\":1,\"a\":\"x!\"}"), "!column \"a\" of table s.n: invalid input syntax for type numeric: \"x!\""},
-        {CREATE("n", "{\"id\":1,\"a\":1e10}"), "!column \"a\" of table s.n: numeric field overflow: a field with precision 12, scale 3 must round to an absolute "
-         "value less than 10^9"},
+        {CREATE("n", "{\"id\":1,\"a\":\"x!\"}"),
+         "!column \"a\" of table s.n: invalid input syntax for type numeric: \"x!\""},
+        {CREATE("n", "{\"id\":1,\"a\":1e10}"), "!column \"a\" of table s.n: numeric field overflow: a field with "
+                                               "precision 12, scale 3 must round to an absolute "
+                                               "value less than 10^9"},
         {CREATE("w", "{\"id\":1,\"da\":2147483647}"),
          "!column \"da\" of table s.w: date out of range: 2147483647 days since 1970-01-01"},
         {CREATE("w", "{\"id\":1,\"tm3\":45296789012}"),
@@ -714,8 +733,10 @@ static void the_record_key_tells_what_to_delete_where_before_does_not(void **sta
     world_open(w, small_schema);
     decode_text(w, "{\"id\":7}", "{\"before\":null,\"after\":null," SOURCE("t") ",\"op\":\"d\"}", &meta);
     assert_string_equal(w->items, "schema; delete id=7 v=?");
-    decode_text(w, "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"id\"}]},\"payload\":{\"id\":8}}",
-                "{\"before\":{\"v\":\"x\"},\"after\":null," SOURCE("t") ",\"op\":\"d\"}", &meta);
+    decode_text(
+        w,
+        "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"int32\",\"field\":\"id\"}]},\"payload\":{\"id\":8}}",
+        "{\"before\":{\"v\":\"x\"},\"after\":null," SOURCE("t") ",\"op\":\"d\"}", &meta);
     assert_string_equal(w->items, "delete id=8 v=?");
     decode_text(w, "{broken", "{\"before\":null,\"after\":null," SOURCE("t") ",\"op\":\"d\"}", &meta);
     assert_string_equal(w->reason, "a delete without the old row");
@@ -762,16 +783,17 @@ static void a_schema_part_types_undeclared_columns(void **state)
     struct world *w = mem_alloc(sizeof *w);
     struct debezium_meta meta;
     world_open(w, small_schema);
-    decode_text(w, "",
-                "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":["
-                "{\"type\":\"int32\",\"field\":\"id\"},{\"type\":\"string\",\"field\":\"v\"},"
-                "{\"type\":\"int64\",\"name\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
-                "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"},"
-                "\"field\":\"d\"},{\"type\":\"array\",\"items\":{\"type\":\"int32\"},\"field\":\"l\"},"
-                "{\"type\":\"boolean\",\"field\":\"b\"}],\"field\":\"after\"},"
-                "{\"type\":\"struct\",\"field\":\"source\"},{\"type\":\"string\",\"field\":\"op\"}]},\"payload\":" CREATE(
-                    "t", "{\"id\":1,\"v\":\"x\",\"at\":946684800000001,\"d\":\"BNI=\",\"l\":[1],\"b\":true}") "}",
-                &meta);
+    decode_text(
+        w, "",
+        "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":["
+        "{\"type\":\"int32\",\"field\":\"id\"},{\"type\":\"string\",\"field\":\"v\"},"
+        "{\"type\":\"int64\",\"name\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
+        "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"},"
+        "\"field\":\"d\"},{\"type\":\"array\",\"items\":{\"type\":\"int32\"},\"field\":\"l\"},"
+        "{\"type\":\"boolean\",\"field\":\"b\"}],\"field\":\"after\"},"
+        "{\"type\":\"struct\",\"field\":\"source\"},{\"type\":\"string\",\"field\":\"op\"}]},\"payload\":" CREATE(
+            "t", "{\"id\":1,\"v\":\"x\",\"at\":946684800000001,\"d\":\"BNI=\",\"l\":[1],\"b\":true}") "}",
+        &meta);
     assert_string_equal(w->items, "schema; insert id=1 v=x at=2000-01-01 00:00:00.000001 d=12.34 l=[1] b=t");
     world_close(w);
     mem_free(w);

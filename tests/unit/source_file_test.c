@@ -98,7 +98,7 @@ static enum status abandon(void *ctx, struct error *err)
 static bool position(void *ctx, const char *name, uint64_t *value)
 {
     struct log *log = ctx;
-    *value = strcmp(name, "file.offset") == 0      ? log->offset
+    *value = strcmp(name, "file.offset") == 0       ? log->offset
              : strcmp(name, "file.head_bytes") == 0 ? log->head_bytes
                                                     : log->head_hash;
     return log->has_offset;
@@ -146,8 +146,9 @@ static void add_row(struct fixture *f, int id, int xid)
         snprintf(transaction, sizeof transaction, "{\"id\":\"%d:%d\"}", xid, id);
     }
     snprintf(line, sizeof line,
-             "{\"after\":{\"id\":%d,\"v\":null},\"source\":{\"schema\":\"s\",\"table\":\"t\"},\"op\":\"c\",\"transaction\":%s}\n", id,
-             transaction);
+             "{\"after\":{\"id\":%d,\"v\":null},\"source\":{\"schema\":\"s\",\"table\":\"t\"},\"op\":\"c\","
+             "\"transaction\":%s}\n",
+             id, transaction);
     add(f, line);
 }
 
@@ -321,7 +322,9 @@ static void a_transaction_larger_than_a_chunk_is_handed_over_in_pieces(void **st
         buffer_printf(&text, "{\"after\":{\"id\":%d,\"v\":\"", i);
         memset(buffer_reserve(&text, 100000), 'y', 100000);
         text.len += 100000;
-        buffer_append_text(&text, "\"},\"source\":{\"schema\":\"s\",\"table\":\"t\"},\"op\":\"c\",\"transaction\":{\"id\":\"9:1\"}}\n");
+        buffer_append_text(
+            &text,
+            "\"},\"source\":{\"schema\":\"s\",\"table\":\"t\"},\"op\":\"c\",\"transaction\":{\"id\":\"9:1\"}}\n");
     }
     write_bytes(&f, "w", text.data, text.len);
     open_ok(&f, false);
