@@ -156,6 +156,12 @@ static uint32_t declared_column(const struct catalog_table *t, const char *name)
     return UINT32_MAX;
 }
 
+static void add_words(struct world *w, const char *words, const char *more)
+{
+    size_t used = strlen(w->items);
+    snprintf(w->items + used, sizeof w->items - used, "%s%s", words, more);
+}
+
 /* Reads `count` values; texts of the declared columns. `missing[i]` where a value was not sent. */
 static void read_row(struct world *w, const struct shape *shape, struct packed_reader *r, uint32_t count,
                      struct row *out, bool missing[static COLUMNS_MAX])
@@ -234,7 +240,7 @@ static void fold_change(struct world *w, const struct event *e, struct packed_re
     if (e->kind == EVENT_UPDATE) {
         assert_int_equal(event_read_old(r, &old_count, &err), STATUS_OK);
         if (old_count > 0) {
-            strcat(w->items, " old");
+            add_words(w, " old", "");
             read_row(w, shape, r, old_count, &old, old_missing);
         }
     }
@@ -273,10 +279,7 @@ static void fold_items(struct world *w, struct bytes items)
             arena_release(&a);
             break;
         }
-        if (w->items[0] != '\0') {
-            strcat(w->items, "; ");
-        }
-        strcat(w->items, event_kind_name(e.kind));
+        add_words(w, w->items[0] == '\0' ? "" : "; ", event_kind_name(e.kind));
         if (e.kind == EVENT_SCHEMA) {
             assert_true(e.table_id < SHAPES_MAX && !w->shapes[e.table_id].known);
             w->shapes[e.table_id] = (struct shape){.known = true, .arena = a, .schema = e.schema};

@@ -11,7 +11,7 @@ import sys
 LIBC = set(
     "assert ctype errno fcntl float getopt inttypes limits locale math poll pthread setjmp signal stdalign stdarg stdatomic"
     " ftw stdbool stddef stdint stdio stdlib stdnoreturn string strings time unistd wchar wctype dirent"
-    " sys/eventfd sys/file sys/mman sys/random sys/resource sys/signalfd sys/socket sys/stat sys/syscall sys/time sys/types"
+    " sys/eventfd sys/file sys/inotify sys/mman sys/random sys/resource sys/signalfd sys/socket sys/stat sys/syscall sys/time sys/types"
     " sys/uio sys/un sys/wait".split())
 
 
