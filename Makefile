@@ -42,9 +42,9 @@ UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/un
 
 .PHONY: all
 all:
-	@tools/run/packages.sh build run
+	@tools/run/packages.sh build run $(if $(filter-out 0,$(KAFKA)),kafka)
 	@$(MAKE) --no-print-directory -j$$(nproc) build
-	@tools/run/up.sh
+	@KAFKA=$(KAFKA) tools/run/up.sh
 	@tools/run/show.sh 3 3
 	@echo
 	@echo "Running. Next: make csv (the four files), make status, make stop; build/statectl -c run/logfold.conf explain top3_delivery_dates;"
@@ -100,7 +100,7 @@ install: build
 	install -m 644 schemas/*.sql $(DESTDIR)$(PREFIX)/share/logfold
 
 test:
-	@tools/run/packages.sh build test
+	@tools/run/packages.sh build test kafka
 	@$(MAKE) --no-print-directory -j$$(nproc) build unit-build SAN=$(SAN)
 	@LOGFOLD_BUILD=$(BUILD) tests/run.sh
 

@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 pid_stop workload
 pid_stop procd
+tools/run/kafka.sh stop
 for name in source sink; do
     cluster_stop "$name"
     [ -L "$RUN/$name" ] && rm -rf "$(readlink -f "$RUN/$name")"

@@ -7,4 +7,5 @@ done
 for name in workload procd; do
     if pid_runs "$name"; then echo "$name    runs, pid $(cat "$RUN/$name.pid")"; else echo "$name    stopped"; fi
 done
+if [ -e "$RUN/kafka" ]; then tools/run/kafka.sh status; fi
 if [ -e "$RUN/store" ]; then "$BUILD/statectl" -s "$RUN/store" status; fi

@@ -1,8 +1,18 @@
 #!/bin/bash
 # The whole pipeline on this machine: private source and sink PostgreSQL, a workload that never rests, procd. Run again: no harm.
-# ACME_RATE sets the workload's transactions a second (default 20).
+# ACME_RATE sets the workload's transactions a second (default 20). KAFKA=1: through a Kafka broker and Debezium (kafka.sh).
 . "$(dirname "$0")/lib.sh"
 rate=${ACME_RATE:-20}
+kafka=${KAFKA:-}
+[ "$kafka" = 0 ] && kafka=""
+
+# A store has the positions of one source.
+if [ -e "$RUN/logfold.conf" ] && grep -q '^url *= kafka:' "$RUN/logfold.conf"; then was=1; else was=""; fi
+if [ -e "$RUN/store" ] && [ "${was:+1}" != "${kafka:+1}" ]; then
+    say "$RUN/ holds a pipeline that reads $([ -n "$was" ] && echo Kafka || echo PostgreSQL itself); go on with it by" \
+        "make all$([ -n "$was" ] && echo ' KAFKA=1'), or make clean first"
+    exit 1
+fi
 
 say "== source PostgreSQL"
 cluster_start source "wal_level = logical" "max_wal_senders = 10" "max_replication_slots = 10" "fsync = on"
@@ -19,6 +29,26 @@ if ! cluster_sql sink postgres -Atc "SELECT 1 FROM pg_database WHERE datname = '
 fi
 say "   port $(cluster_port sink), database analytics"
 
+source_section() {
+    if [ -n "$kafka" ]; then
+        cat <<CONF
+url               = kafka://127.0.0.1:$(cluster_port broker)
+topic_prefix      = finance
+transaction_topic = finance.transaction
+CONF
+    else
+        cat <<CONF
+url         = postgresql://cdc_user@127.0.0.1:$(cluster_port source)/finance_db
+publication = cdc_publication
+slot        = logfold_acme
+CONF
+    fi
+}
+
+if [ -n "$kafka" ]; then
+    tools/run/kafka.sh start
+fi
+
 cat >"$RUN/logfold.conf" <<CONF
 [pipeline]
 name   = acme
@@ -26,9 +56,7 @@ schema = schemas/acme.sql
 store  = $RUN/store
 
 [source]
-url         = postgresql://cdc_user@127.0.0.1:$(cluster_port source)/finance_db
-publication = cdc_publication
-slot        = logfold_acme
+$(source_section)
 
 [sink]
 url    = postgresql://postgres@127.0.0.1:$(cluster_port sink)/analytics
