@@ -1,0 +1,507 @@
+"""Through a real Kafka broker and a real Debezium: what the sink shows is what the source itself answers, whatever is killed.
+KAFKA_KILLS sets how often something is killed (default 6)."""
+import csv
+import decimal
+import os
+import random
+import re
+import time
+
+import pytest
+
+import acme
+import harness
+from harness import until
+from test_acme import snapshot_checker
+from test_file_source import event, row
+
+try:
+    import kafka
+except ImportError:
+    pytest.skip("python3-confluent-kafka is not installed (tools/run/packages.sh test)", allow_module_level=True)
+
+KILLS = int(os.environ.get("KAFKA_KILLS", "6"))
+KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id", "order_items": "order_item_id"}
+# The tables as they are in the sink, too; their topics come from topic_prefix.
+SCHEMA = re.sub(r"\)\s*WITH \(topic = '[^']*'\)", ")", acme.SCHEMA) + "".join(
+    f"CREATE MATERIALIZED VIEW all_{t} AS SELECT * FROM operations.{t};\n" for t in KEYS)
+
+
+class Stand:
+    """A broker and a Connect worker of one version each."""
+
+    def __init__(self, folder, versions):
+        try:
+            self.broker = kafka.Broker(folder / "broker", versions[0], log_retention_check_interval_ms=300)
+            self.connect = kafka.Connect(folder / "connect", self.broker, versions)
+        except kafka.Unavailable as e:
+            pytest.skip(f"no Kafka here: {e}")
+
+    def revive(self):
+        if not self.broker.running():
+            self.broker.start()
+        if not self.connect.running():
+            self.connect.start()
+
+    def stop(self):
+        self.connect.kill()
+        self.broker.kill()
+
+
+def make_stand(base, name, versions):
+    (base / name).mkdir()
+    stand = Stand(base / name, versions)
+    yield stand
+    stand.stop()
+
+
+@pytest.fixture(scope="module")
+def latest(base):
+    yield from make_stand(base, "kafka-latest", kafka.LATEST)
+
+
+@pytest.fixture(scope="module")
+def versions(request, base):
+    if request.param == "latest":
+        yield request.getfixturevalue("latest")
+    else:
+        yield from make_stand(base, "kafka-older", kafka.OLDER)
+
+
+@pytest.fixture
+def debezium(source):
+    """Registers connectors; they are gone before the source database is."""
+    made = []
+
+    def register(stand, prefix, **settings):
+        stand.revive()
+        source.sql("SELECT 1")
+        if not source.sql("SELECT 1 FROM pg_publication WHERE pubname = 'cdc_publication'"):
+            source.sql("CREATE PUBLICATION cdc_publication FOR TABLES IN SCHEMA operations")
+        stand.connect.register(prefix, kafka.connector(source, prefix, **settings))
+        made.append((stand, prefix))
+    yield register
+    for stand, prefix in made:
+        stand.revive()
+        stand.connect.remove(prefix)
+
+
+@pytest.fixture
+def prefix(source):
+    return source.name
+
+
+def sent(source, timeout=60):
+    """Waits until Kafka has everything that is committed in the source: each slot is behind it."""
+    lsn = source.lsn()
+    slots = []
+
+    def behind():
+        source.sql("SELECT pg_logical_emit_message(true, 'behind', 'everything')")  # a slot gets on with the next transaction only
+        slots[:] = source.sql("SELECT slot_name, active, confirmed_flush_lsn > %s::pg_lsn FROM pg_replication_slots"
+                              " WHERE database = current_database()", lsn)
+        return slots and all(s[2] for s in slots)
+    try:
+        until(behind, timeout, "Debezium has sent everything", 0.25)
+    except AssertionError as e:
+        raise AssertionError(f"{e}: {slots}") from None
+
+
+def mark(source):
+    """A transaction that touches every table, so that equal tables mean that nothing is still to come."""
+    source.sql("".join(f"UPDATE operations.{t} SET updated_by = coalesce(updated_by, 0) + 1 WHERE {k} = (SELECT max({k}) FROM operations.{t});"
+                       for t, k in KEYS.items()))
+
+
+def plain_number(text):
+    return text if text == "\\N" else str(decimal.Decimal(text).normalize())
+
+
+def differences(source, sink, exact=True):
+    """Views and tables that are not in the sink what they are in the source. `exact`: the setting keeps a numeric's trailing zeros."""
+    wrong = []
+    want, got = acme.answers(source), acme.sink_rows(sink)
+    wrong += [f"{v}: {harness.difference(want[v], got[v])}" for v in acme.VIEWS if want[v] != got[v]]
+    for table in KEYS:
+        columns = [c for c, _ in sink.columns(f"all_{table}")]
+        mine = source.rows(f"SELECT {', '.join(columns)} FROM operations.{table}")
+        theirs = sink.rows(f"SELECT * FROM all_{table}")
+        if table == "products" and not exact:
+            i = columns.index("unity_price")
+            mine, theirs = ([r[:i] + (plain_number(r[i]),) + r[i + 1:] for r in rows] for rows in (mine, theirs))
+        text = harness.difference(mine, theirs)
+        wrong += [f"{table}: {text}"] if text else []
+    return wrong
+
+
+def assert_settles(pipe, source, note, timeout=60, exact=False):
+    mark(source)
+    last = []
+
+    def same():
+        assert pipe.procd.running(), f"{note}: procd ended:\n{pipe.procd.text}"
+        try:
+            last[:] = differences(source, pipe.sink, exact)
+        except harness.psycopg2.errors.UndefinedTable:
+            last[:] = ["the sink has no tables"]
+        return not last
+    try:
+        until(same, timeout, "source and sink are equal", 0.2)
+    except AssertionError:
+        raise AssertionError(f"{note}: the sink is not what the source is:\n" + "\n".join(last) + "\n" + pipe.ctl("status").stdout) from None
+
+
+def kafka_pipeline(pipeline, stand, prefix, schema=SCHEMA, transactions=True, **settings):
+    more = {"source.transaction_topic": f"{prefix}.transaction"} if transactions else {}
+    return pipeline(schema, load=False, **{"source.url": stand.broker.url, "source.topic_prefix": prefix, "kafka.group.id": prefix,
+                                           **more, **settings})
+
+
+def assert_a_fresh_fold_is_the_same(pipe, folder):
+    """All topics from their beginnings into another store, undisturbed, give the same state: nothing was lost or doubled."""
+    other = harness.Pipeline(folder, pipe.name + "_fresh", SCHEMA, None, None,
+                             {k: v for k, v in pipe.settings.items() if k.startswith(("source.", "kafka."))} | {"kafka.group.id": "fresh"})
+    other.once(timeout=120)
+    assert other.digest() == pipe.digest()
+
+
+# ---- both versions ----
+
+@pytest.mark.parametrize("versions, identity", [("latest", "FULL"), ("older", "DEFAULT")], indirect=["versions"])
+def test_the_acme_workload_through_kafka_and_debezium(versions, identity, pipeline, source, sink, debezium, prefix, folder):
+    acme.prepare(source, identity)
+    acme.fill(source, 200)
+    acme.add_kept(source)
+    pipe = kafka_pipeline(pipeline, versions, prefix)
+    pipe.start(ready=False)
+    pipe.procd.wait_line(r'topic "[^"]*\.operations\.orders" does not exist yet: waiting for it')
+    debezium(versions, prefix)
+    assert_settles(pipe, source, "after the snapshot")
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    checker = snapshot_checker(sink)
+    workers = [acme.load_worker(source, seed, 0.01), acme.load_worker(source, seed + 1, 0.01), acme.mover(source, seed)]
+    workers[2].rest = 0.03
+    for turn in range(2):
+        time.sleep(3.0)
+        for w in workers:
+            w.pause()
+        assert_settles(pipe, source, f"seed {seed}, turn {turn}")
+        for w in workers:
+            w.go_on()
+    for w in workers:
+        w.end()
+    assert_settles(pipe, source, f"seed {seed}, at the end")
+    checker.end()
+    assert checker.steps > 20
+    columns = {v: sink.columns(v) for v in acme.VIEWS}
+    assert columns == {v: source.columns(v) for v in acme.VIEWS}
+    status = pipe.status()
+    assert status["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:3000]
+    pipe.stop()
+    assert pipe.ctl("verify").stdout.startswith("same")
+    assert_a_fresh_fold_is_the_same(pipe, folder)
+    topic = f"{prefix}.operations.orders"
+    ends = {p: last for p, (_, last) in versions.broker.offsets(topic).items()}
+    assert versions.broker.committed(prefix, topic) == ends, "Kafka's own tools would show a lag"
+
+
+# ---- five settings ----
+
+UNWRAP = {"transforms": "unwrap", "transforms_unwrap_type": "io.debezium.transforms.ExtractNewRecordState",
+          "transforms_unwrap_delete_tombstone_handling_mode": "rewrite", "transforms_unwrap_add_fields": "op,table,lsn,source.ts_ms"}
+MODES = {
+    "ref": {**kafka.schemas(True), "time_precision_mode": "connect", "decimal_handling_mode": "double", "interval_handling_mode": "numeric"},
+    "bare": {**kafka.schemas(False), "time_precision_mode": "adaptive", "decimal_handling_mode": "precise", "interval_handling_mode": "numeric"},
+    "micro": {**kafka.schemas(True), "time_precision_mode": "adaptive_time_microseconds", "decimal_handling_mode": "string",
+              "interval_handling_mode": "numeric"},
+    "iso": {**kafka.schemas(True), "time_precision_mode": "isostring", "decimal_handling_mode": "string", "interval_handling_mode": "string",
+            "binary_handling_mode": "hex"},
+    "flat": {**kafka.schemas(False), **UNWRAP, "time_precision_mode": "adaptive", "decimal_handling_mode": "string",
+             "interval_handling_mode": "numeric"},
+}
+TYPES = """
+CREATE TABLE operations.kitchen_sink (id int PRIMARY KEY, s smallint, b bigint, n numeric, n2 numeric(12,3), r real, d double precision,
+    bo boolean, t text, vc varchar(10), c char(5), by bytea, da date, ti time(3), tiz timetz, ts timestamp, ts0 timestamp(0),
+    tsz timestamptz, iv interval, u uuid, j jsonb, arr int[], ta text[], m money, inet inet, bits bit(3), big text, e numeric(30,0));
+CREATE TABLE operations.scratch (k text PRIMARY KEY, v int);
+"""
+ROWS = r"""
+INSERT INTO operations.kitchen_sink VALUES (1, 1, 9007199254740993, 123.4500, 1.5, 1.5, 0.1, true,
+    'héllo "q" \ / ' || chr(10) || chr(9) || chr(1) || ' 😀', 'abc', 'ab', '\x00ff10', '2024-02-29', '12:34:56.789', '12:34:56+02',
+    '2024-02-29 12:34:56.789012', '2024-02-29 12:34:56', '2024-02-29 12:34:56.789012+00', '1 year 2 mons 3 days 04:05:06.7',
+    'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{"a":[1,2,{"b":null}]}', '{1,2,NULL}', '{"x","y,z"}', '12.34', '10.0.0.1/8', B'101',
+    repeat(md5('x'), 500), 123456789012345678901234567890);
+INSERT INTO operations.kitchen_sink (id) VALUES (2);
+INSERT INTO operations.kitchen_sink (id, n, r, d, da, ts, tsz) VALUES (3, 'NaN', 'Infinity', 'NaN', 'infinity', '-infinity', 'infinity');
+INSERT INTO operations.kitchen_sink (id, da, ts, n, n2, b, s)
+    VALUES (4, '0044-03-15 BC', '0044-03-15 12:00 BC', -0.000000000000000000001, -999999999.999, -9223372036854775808, -32768);
+INSERT INTO operations.kitchen_sink (id, big) VALUES (5, (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i));
+INSERT INTO operations.scratch VALUES ('a', 1), ('b', 2);
+"""
+CHANGES = """
+UPDATE operations.kitchen_sink SET s = 7 WHERE id = 5;
+UPDATE operations.kitchen_sink SET id = 6 WHERE id = 2;
+DELETE FROM operations.kitchen_sink WHERE id = 3;
+ALTER TABLE operations.customers ADD COLUMN vip boolean DEFAULT false;
+UPDATE operations.customers SET vip = true WHERE customer_id = 1;
+ALTER TABLE operations.customers DROP COLUMN vip;
+UPDATE operations.customers SET customer_address = 'dropped' WHERE customer_id = 2;
+UPDATE operations.orders SET delivery_date = NULL, status = 'PENDING' WHERE order_id = 14;
+TRUNCATE operations.scratch;
+INSERT INTO operations.scratch VALUES ('a', 3);
+"""
+MONTHS = "10303:05:06.7"  # a month as 365.25 / 12 days
+# What the setting has lost for good: (column, id): what is there instead. The offset of a timetz is lost in all of them.
+LOST = {
+    "ref": {("n", 1): "123.45", ("ts", 1): "2024-02-29 12:34:56.789", ("e", 1): "123456789012345680000000000000",
+            ("n", 4): "-0.0000000000000000000010", ("iv", 1): MONTHS},
+    "bare": {("n", 1): "123.45", ("iv", 1): MONTHS}, "micro": {("iv", 1): MONTHS}, "iso": {}, "flat": {("iv", 1): MONTHS},
+}
+
+
+
+
+def csv_rows(text):
+    names, *rows = csv.reader(text.splitlines())
+    return [dict(zip(names, r)) for r in rows]
+
+
+def assert_table(pipe, source, table, key, change=lambda row: row):
+    """The table's declared columns; `change` makes of the source's row what the setting can carry."""
+    got = csv_rows(pipe.dump(f"operations.{table}"))
+    columns = ", ".join(f'"{c}"' for c in next(csv.reader([pipe.dump(f"operations.{table}").splitlines()[0]])))
+    want = [change(r) for r in csv_rows(source.csv(f"SELECT {columns} FROM operations.{table}"))]
+    wrong = [(w, g) for w, g in zip(sorted(want, key=lambda r: r[key]), sorted(got, key=lambda r: r[key])) if w != g]
+    assert len(got) == len(want), f"{table}: {len(want)} rows wanted, {len(got)} there"
+    assert not wrong, f"{table}: {[{c: (w[c], g[c]) for c in w if w[c] != g[c]} for w, g in wrong[:5]]}"
+
+
+def test_every_setting_of_debezium_folds_to_what_the_source_holds(latest, pipeline, source, debezium, prefix):
+    acme.prepare(source)
+    source.sql(TYPES)
+    source.sql("ALTER TABLE operations.scratch REPLICA IDENTITY FULL")
+    acme.fill(source, 80)
+    for mode, settings in MODES.items():
+        debezium(latest, f"{prefix}_{mode}", provide_transaction_metadata=str(mode == "bare").lower(), **settings)
+    for mode in MODES:
+        latest.connect.wait_runs(f"{prefix}_{mode}")
+    until(lambda: source.one("SELECT count(*) FROM pg_replication_slots WHERE active AND database = current_database()") == len(MODES), 60,
+          "every connector streams", 0.1)
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    rng, conn = random.Random(seed), source.connect(autocommit=False)
+    for statement in (ROWS + CHANGES).split(";\n"):
+        if statement.strip():
+            source.sql(statement)
+    for _ in range(80):
+        acme.transaction(conn, rng)
+    conn.close()
+    sent(source)
+    plain = re.sub(r"CREATE MATERIALIZED VIEW all_.*;\n", "", SCHEMA)
+    declared = plain.replace("-- Open orders by the day", TYPES + "-- Open orders by the day", 1)
+    wrong = []
+    for mode in MODES:
+        pipe = kafka_pipeline(pipeline, latest, f"{prefix}_{mode}", declared, transactions=mode == "bare", **{"sink.url": "none"})
+        pipe.once()
+        try:
+            assert_mode(pipe, source, mode)
+        except AssertionError as e:
+            wrong.append(f"{mode}: {e}")
+    assert not wrong, "\n".join(wrong)
+
+
+def assert_mode(pipe, source, mode):
+    def numbers(r):  # doubles and precise decimals without a scale have no trailing zeros
+        return {**r, "unity_price": plain_number(r["unity_price"])} if mode in ("ref", "bare") else r
+
+    def types(r):
+        r["tiz"] = r["tiz"] and "10:34:56+00"
+        return {**r, **{c: v for (c, i), v in LOST[mode].items() if r["id"] == str(i)}}
+    assert pipe.status()["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:2000]
+    for table, key in KEYS.items():
+        assert_table(pipe, source, table, key, numbers if table == "products" else lambda r: r)
+    assert_table(pipe, source, "kitchen_sink", "id", types)
+    if mode == "flat":  # that form has no truncate
+        assert csv_rows(pipe.dump("operations.scratch")) == [{"k": "a", "v": "3"}, {"k": "b", "v": "2"}]
+    else:
+        assert_table(pipe, source, "scratch", "k")
+    for view in acme.VIEWS:
+        assert pipe.dump(view) == source.csv(acme.QUERIES[view]), view
+
+
+# ---- faults ----
+
+def test_broker_connect_and_procd_killed_at_random_under_load(latest, pipeline, source, sink, debezium, prefix, folder):
+    acme.prepare(source)
+    acme.fill(source, 100)
+    acme.add_kept(source)
+    # Three partitions a table: only the transaction topic can tell what belongs together.
+    debezium(latest, prefix, partitions=3)
+    pipe = kafka_pipeline(pipeline, latest, prefix)
+    pipe.start()
+    assert_settles(pipe, source, "after the snapshot")
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    rng = random.Random(seed)
+    checker = snapshot_checker(sink)
+    workers = [acme.load_worker(source, seed, 0.02), acme.mover(source, seed)]
+    workers[1].rest = 0.05
+    victims = [["broker", "connect", "procd"][i % 3] for i in range(KILLS)]
+    rng.shuffle(victims)
+    for i, victim in enumerate(victims):
+        time.sleep(rng.uniform(0.2, 1.5))
+        note = f"seed {seed}, kill {i} of {victims}"
+        assert pipe.procd.running(), f"{note}: procd ended by itself:\n{pipe.procd.text}"
+        if victim == "procd":
+            pipe.procd.kill()
+            time.sleep(rng.uniform(0.0, 0.5))
+            pipe.start(ready=False)
+        else:
+            program = getattr(latest, victim)
+            program.kill()
+            time.sleep(rng.uniform(0.0, 1.0))
+            program.start()
+        checker.check()
+        if i % 10 == 9:  # in a long run: does it still come to rest?
+            for w in workers:
+                w.pause()
+            assert_settles(pipe, source, note, 120)
+            for w in workers:
+                w.go_on()
+    time.sleep(0.5)
+    for w in workers:
+        w.end()
+    assert_settles(pipe, source, f"seed {seed}, after {victims}", 120)
+    checker.end()
+    assert pipe.status()["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:3000]
+    pipe.stop()
+    assert pipe.ctl("verify", timeout=120).stdout.startswith("same"), f"seed {seed}"
+    assert_a_fresh_fold_is_the_same(pipe, folder)
+
+
+def test_without_the_transaction_topic_the_end_is_the_same(latest, pipeline, source, sink, debezium, prefix):
+    acme.prepare(source, "DEFAULT")
+    acme.fill(source, 60)
+    debezium(latest, prefix, partitions=2, provide_transaction_metadata="false")
+    pipe = kafka_pipeline(pipeline, latest, prefix, transactions=False)
+    pipe.start()
+    worker = acme.load_worker(source, random.randrange(1 << 30), 0.01)
+    time.sleep(1.5)
+    latest.connect.kill()  # it sends some again
+    time.sleep(0.5)
+    latest.connect.start(wait=False)
+    worker.end()
+    assert_settles(pipe, source, "without transactions", 120)
+    pipe.stop()
+    assert pipe.ctl("verify").stdout.startswith("same")
+
+
+# ---- topics come, grow and go (hand-made events, no Debezium) ----
+
+ITEMS = """
+CREATE TABLE shop.item (id int PRIMARY KEY, name text, price numeric(10,2), made timestamp(3), day date);
+CREATE MATERIALIZED VIEW total AS SELECT count(*) AS n, sum(price) AS price FROM shop.item;
+"""
+
+
+def record(i, price=1):
+    return f'{{"id":{i}}}', event("c", after=row(i, f"item {i}", price))
+
+
+@pytest.fixture
+def shop(latest, pipeline, prefix):
+    latest.revive()
+    pipe = kafka_pipeline(pipeline, latest, prefix, ITEMS, transactions=False, **{"kafka.topic.metadata.refresh.interval.ms": "300"})
+    return latest.broker, f"{prefix}.shop.item", pipe
+
+
+def shows(pipe, n):
+    def look():
+        assert pipe.procd.running(), pipe.procd.text
+        try:
+            return pipe.sink.one("SELECT n FROM total") == n
+        except harness.psycopg2.errors.UndefinedTable:
+            return False
+    until(look, 30, f"the sink shows {n} items")
+
+
+def test_a_topic_is_waited_for_and_new_partitions_are_read(shop):
+    broker, topic, pipe = shop
+    pipe.start(ready=False)
+    pipe.procd.wait_line(rf'topic "{topic}" does not exist yet: waiting for it')
+    broker.create(topic)
+    pipe.procd.wait_line(rf'topic "{topic}" is there now')
+    broker.produce(topic, [record(i) for i in range(10)])
+    shows(pipe, 10)
+    broker.grow(topic, 3)
+    broker.produce(topic, [record(i) for i in range(10, 15)], partition=1)
+    broker.produce(topic, [record(i) for i in range(15, 20)], partition=2)
+    shows(pipe, 20)
+    pipe.stop()
+    broker.produce(topic, [record(i) for i in range(20, 25)], partition=2)
+    pipe.once()
+    assert pipe.sink.one("SELECT n FROM total") == 25
+
+
+def test_a_topic_deleted_and_made_anew_while_procd_is_away_is_an_error(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(i) for i in range(10)])
+    pipe.once()
+    broker.delete(topic)
+    broker.create(topic)
+    assert re.search(r"could not resume topic .* at offset 10: it ends at offset 0, 10 records are missing: the topic was deleted and made anew",
+                     pipe.fails())
+    broker.produce(topic, [record(i, 5) for i in range(30)])  # more than there was: the end alone does not tell
+    assert re.search(r"could not resume topic .*deleted and made anew", pipe.fails())
+    assert pipe.ctl("verify").stdout.startswith("same")
+
+
+def test_a_topic_deleted_and_made_anew_while_procd_runs_is_an_error(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(i) for i in range(10)])
+    pipe.start()
+    shows(pipe, 10)
+    broker.delete(topic)
+    broker.create(topic)
+    broker.produce(topic, [record(i, 5) for i in range(3)])
+    assert pipe.procd.exit(30) == 1, pipe.procd.text
+    assert re.search(r"topic .*deleted and made anew", pipe.procd.text), pipe.procd.text
+
+
+def test_records_that_the_broker_no_longer_has_are_counted_in_an_error(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(i) for i in range(5)])
+    pipe.once()
+    broker.produce(topic, [record(i) for i in range(5, 12)])
+    broker.configure(topic, retention_ms=1)
+    until(lambda: broker.offsets(topic)[0][0] == 12, 30, "retention has deleted the records", 0.1)
+    assert re.search(r"could not resume topic .* at offset 5: the broker has it from offset 12 on, so 7 records are missing", pipe.fails())
+
+
+def test_the_broker_is_away_when_procd_starts(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(i) for i in range(10)])
+    broker.kill()
+    pipe.start(ready=False)
+    time.sleep(1.0)
+    assert pipe.procd.running(), pipe.procd.text
+    broker.start()
+    shows(pipe, 10)
+    pipe.stop()
+
+
+def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(1), (None, "no json"), ('{"id":2}', None), record(3), ('{"id":4}', '{"payload": 5}')])
+    pipe.once()
+    assert pipe.sink.one("SELECT n FROM total") == 2
+    assert pipe.status()["quarantine"] == 2
+    shown = pipe.ctl("quarantine", "show").stdout
+    for offset in (1, 4):
+        assert f"topic {topic} partition 0 offset {offset}" in shown
