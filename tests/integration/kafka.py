@@ -125,8 +125,9 @@ class Broker(Java):
     def admin(self):
         return confluent_kafka.admin.AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
-    def _do(self, futures):
-        for future in futures.values():
+    def _do(self, request, *args):
+        admin = self.admin()  # must live for as long as the answers are waited for
+        for future in getattr(admin, request)(*args).values():
             future.result(30)
 
     def topics(self):
@@ -135,17 +136,17 @@ class Broker(Java):
 
     def create(self, topic, partitions=1, **settings):
         new = confluent_kafka.admin.NewTopic(topic, partitions, 1, config={k.replace("_", "."): str(v) for k, v in settings.items()})
-        self._do(self.admin().create_topics([new]))
+        self._do("create_topics", [new])
 
     def grow(self, topic, partitions):
-        self._do(self.admin().create_partitions([confluent_kafka.admin.NewPartitions(topic, partitions)]))
+        self._do("create_partitions", [confluent_kafka.admin.NewPartitions(topic, partitions)])
 
     def configure(self, topic, **settings):
         resource = confluent_kafka.admin.ConfigResource("topic", topic, set_config={k.replace("_", "."): str(v) for k, v in settings.items()})
-        self._do(self.admin().alter_configs([resource]))
+        self._do("alter_configs", [resource])
 
     def delete(self, *topics):
-        self._do(self.admin().delete_topics(list(topics)))
+        self._do("delete_topics", list(topics))
         until(lambda: not set(topics) & set(self.topics()), 30, "the topics are gone", 0.1)
 
     def offsets(self, topic):

@@ -32,7 +32,8 @@ class Stand:
 
     def __init__(self, folder, versions):
         try:
-            self.broker = kafka.Broker(folder / "broker", versions[0], log_retention_check_interval_ms=300)
+            self.broker = kafka.Broker(folder / "broker", versions[0], log_retention_check_interval_ms=300,
+                                       log_initial_task_delay_ms=300)
             self.connect = kafka.Connect(folder / "connect", self.broker, versions)
         except kafka.Unavailable as e:
             pytest.skip(f"no Kafka here: {e}")
