@@ -31,6 +31,7 @@ static const struct property defaults[] = {
     {"queued.max.messages.kbytes", "65536"},
     {"fetch.max.bytes", "16777216"},
     {"reconnect.backoff.max.ms", "5000"},
+    {"session.timeout.ms", "2000"}, /* no group is joined: how long an offset commit waits for its coordinator */
     {"log.connection.close", "false"},
 };
 /* May not. */

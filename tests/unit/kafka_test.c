@@ -84,12 +84,18 @@ static void once_ends_at_the_ends_seen_at_the_start(void **state)
     fixture_row(&f, 0, 1);
     fixture_row(&f, 1, 2);
     fixture_flush(&f);
+    rd_kafka_mock_topic_set_error(f.cluster, "p.s.u", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     fixture_open(&f, true); /* the topic of u does not exist: not waited for */
     fixture_until_end(&f);
     assert_int_equal(f.log.rows, 2);
     fixture_open(&f, true);
     fixture_until_end(&f);
     assert_int_equal(f.log.rows, 2);
+    fixture_row(&f, 0, 4);
+    fixture_flush(&f);
+    fixture_open(&f, true);
+    fixture_until_end(&f);
+    assert_int_equal(f.log.rows, 3);
     fixture_release(&f);
 }
 
@@ -100,13 +106,15 @@ static void a_topic_that_comes_late_is_waited_for(void **state)
     struct source_status status;
     fixture_init(&f, two_tables);
     fixture_topic(&f, "p.s.t", 1);
+    fixture_topic(&f, "p.s.u", 2);
+    rd_kafka_mock_topic_set_error(f.cluster, "p.s.u", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
     fixture_row(&f, 0, 1);
     fixture_flush(&f);
     fixture_open(&f, false);
     fixture_until_rows(&f, 1);
     source_kafka_methods.status(f.source, &status);
     assert_string_equal(status.detail, "waiting for topic \"p.s.u\"");
-    fixture_topic(&f, "p.s.u", 2);
+    rd_kafka_mock_topic_set_error(f.cluster, "p.s.u", RD_KAFKA_RESP_ERR_NO_ERROR);
     fixture_change(&f, (struct change){.table = "u", .partition = 1, .id = 5});
     fixture_flush(&f);
     fixture_until_rows(&f, 2);
@@ -174,9 +182,13 @@ static void partitions_that_were_added_are_found(void **state)
     char both[512];
     snprintf(both, sizeof both, "kafka://%s,%s", rd_kafka_mock_cluster_bootstraps(first),
              rd_kafka_mock_cluster_bootstraps(second));
+    assert_true(strlen(both) < sizeof f.url);
+    memcpy(f.url, both, strlen(both) + 1);
+    fixture_open(&f, false);
+    fixture_turns_for(&f, 100000);
+    assert_int_equal(f.log.rows, 5);
     (void)rd_kafka_mock_broker_set_down(first, 1);
     (void)rd_kafka_mock_broker_set_down(first, 2);
-    fixture_open(&f, false);
     fixture_until_rows(&f, 15);
     fixture_turns_for(&f, 100000);
     assert_int_equal(f.log.rows, 15);
@@ -294,7 +306,7 @@ static void properties_are_passed_on_and_unknown_ones_are_refused(void **state)
     snprintf(f.url, sizeof f.url, "kafka://");
     fixture_open_fails(&f, STATUS_INVALID, "write kafka://HOST:PORT");
     f.topic_prefix = NULL;
-    fixture_open_fails(&f, STATUS_INVALID, "could not tell the topic of table s.t (test.sql:1)");
+    fixture_open_fails(&f, STATUS_INVALID, "could not tell the topic of table s.t (test.sql:1:14)");
     fixture_release(&f);
 }
 
@@ -310,6 +322,7 @@ static void tables_name_their_topic(void **state)
     fixture_send(f.owner, "elsewhere", 0, "{\"id\":4}", "{\"id\":4,\"v\":null,\"__op\":\"c\"}");
     fixture_flush(&f);
     fixture_open(&f, true);
+    usleep(300000);
     fixture_until_end(&f);
     fixture_expect(&f, "0: +3 +4|");
     fixture_release(&f);
@@ -407,6 +420,7 @@ static void a_tombstone_alone_is_a_delete_and_after_a_delete_nothing(void **stat
     fixture_send(f.owner, "p.s.t", 0, "nonsense", NULL);
     fixture_flush(&f);
     fixture_open(&f, true);
+    usleep(300000); /* all is fetched: one poll */
     fixture_until_end(&f);
     fixture_expect(&f, "0: +1 -1 -2 -2 ?|");
     fixture_release(&f);
