@@ -215,7 +215,7 @@ enum status event_read_old(struct packed_reader *r, uint32_t *column_count, stru
 
 const char *event_kind_name(enum event_kind kind)
 {
-    static const char *const names[] = {"insert", "update", "delete",   "read",      "truncate",
+    static const char *const names[] = {"insert", "update", "delete",   "read",       "truncate",
                                         "schema", "commit", "position", "quarantine", "remove"};
     return (unsigned)kind <= EVENT_KIND_LAST ? names[kind] : "unknown";
 }

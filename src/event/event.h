@@ -66,9 +66,9 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 void event_append_schema(struct buffer *out, const struct event_schema *schema);
 void event_append_truncate(struct buffer *out, uint32_t table_id);
 void event_append_quarantine(struct buffer *out, const char *origin, const char *reason, struct bytes raw);
-/* The head of INSERT, UPDATE, DELETE, READ or REMOVE. The caller then appends `column_count` values (packed_append_datum
- * and friends) for the row (DELETE, REMOVE: the old row), and for UPDATE either event_append_no_old or event_append_old and as many
- * values again. */
+/* The head of INSERT, UPDATE, DELETE, READ or REMOVE. The caller then appends `column_count` values
+ * (packed_append_datum and friends) for the row (DELETE, REMOVE: the old row), and for UPDATE either
+ * event_append_no_old or event_append_old and as many values again. */
 void event_append_row(struct buffer *out, enum event_kind kind, uint32_t table_id, uint32_t column_count);
 void event_append_no_old(struct buffer *out);
 void event_append_old(struct buffer *out, uint32_t column_count);
@@ -89,8 +89,8 @@ struct event {
 };
 
 /* Reads the next item's head; STATUS_END (err untouched) at the end of the chunk. For INSERT, UPDATE, DELETE, READ
- * and REMOVE the caller then reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and reads as many
- * as that says. */
+ * and REMOVE the caller then reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and
+ * reads as many as that says. */
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err);
 /* `*column_count` is 0 where there is no old row. */
 enum status event_read_old(struct packed_reader *r, uint32_t *column_count, struct error *err);

@@ -596,7 +596,8 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
         return STATUS_OK;
     }
     if (!debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
-        return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s", reason);
+        return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s",
+                         reason);
     }
     if (d->key.is_null) {
         return STATUS_OK;
@@ -638,8 +639,7 @@ static void read_order(const struct debezium *d, bool envelope, struct debezium_
         meta->source_xid = number_of(&d->value.source, "txId");
         meta->commit_lsn = sequence_commit_lsn(&d->value.source);
         meta->lsn = number_of(&d->value.source, "lsn");
-        meta->total_order =
-            d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
+        meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
     } else {
         meta->lsn = number_of(&d->value.all, "__lsn");
         meta->lsn = meta->lsn == 0 ? number_of(&d->value.all, "__source_lsn") : meta->lsn;

@@ -131,8 +131,8 @@ bool debezium_transaction_read(struct debezium_transaction_reader *reader, const
         return fail(reason, "a transaction whose id is not \"xid:lsn\"");
     }
     (void)whole_number(debezium_members_get(all, "ts_ms"), &out->time_ms);
-    if (out->ended && !count_events(debezium_members_get(all, "data_collections"), catalog, &reader->arena,
-                                    &out->event_count)) {
+    if (out->ended &&
+        !count_events(debezium_members_get(all, "data_collections"), catalog, &reader->arena, &out->event_count)) {
         return fail(reason, "an END of a transaction that does not tell its event counts");
     }
     return true;

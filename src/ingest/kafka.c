@@ -283,7 +283,8 @@ static enum status take_sights(struct kafka *k, struct error *err)
     return st;
 }
 
-/* Everything that was there at the start is read, or cannot be: its partition waits for another one that is at its end. */
+/* Everything that was there at the start is read, or cannot be: its partition waits for another one that is at its end.
+ */
 static bool is_satisfied(const struct kafka *k)
 {
     for (size_t i = 0; i < k->partition_count; i++) {

@@ -1,7 +1,7 @@
 /* The librdkafka client: what [kafka] says over our defaults, and what its callbacks mean.
  *
- * Invariants: offsets are neither stored nor reset by librdkafka (the log decides where to resume, a gap is an error), and
- * these settings cannot be changed from outside. */
+ * Invariants: offsets are neither stored nor reset by librdkafka (the log decides where to resume, a gap is an error),
+ * and these settings cannot be changed from outside. */
 #include "ingest/kafka.h"
 
 #include "base/clock.h"
@@ -36,8 +36,8 @@ static const struct property defaults[] = {
 };
 /* May not. */
 static const struct property fixed[] = {
-    {"enable.auto.commit", "false"},   {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
-    {"enable.partition.eof", "true"},  {"allow.auto.create.topics", "false"},
+    {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"}, {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"}, {"allow.auto.create.topics", "false"},
 };
 enum { DEFAULT_COUNT = sizeof defaults / sizeof defaults[0], FIXED_COUNT = sizeof fixed / sizeof fixed[0] };
 

@@ -1,8 +1,8 @@
 /* Where a partition is read from, and whether anything is missing between the log and the broker.
  *
- * Invariant: reading begins at the log's position, or at the beginning where the log has none; never elsewhere. A gap is a
- * final error that tells how large it is. A topic made anew is found by its end, or by the record before the position
- * being another one than was read: that record is fetched once more, if it is still there. */
+ * Invariant: reading begins at the log's position, or at the beginning where the log has none; never elsewhere. A gap
+ * is a final error that tells how large it is. A topic made anew is found by its end, or by the record before the
+ * position being another one than was read: that record is fetched once more, if it is still there. */
 #include "ingest/kafka.h"
 
 #include "base/memory.h"
@@ -19,8 +19,8 @@ enum {
     ORIGIN_DIGITS_MAX = 20
 };
 
-static const char begin_anew[] =
-    "what the broker has cannot be joined to what the log has, so begin with an empty store and a new snapshot by Debezium";
+static const char begin_anew[] = "what the broker has cannot be joined to what the log has, so begin with an empty "
+                                 "store and a new snapshot by Debezium";
 
 uint64_t kafka_partition_check(const rd_kafka_message_t *message)
 {
@@ -125,11 +125,12 @@ static enum status check_range(const struct kafka_partition *p, uint64_t positio
                          p->topic->name, p->number, position, low, (uint64_t)low - position, begin_anew);
     }
     if (position > (uint64_t)high) {
-        return error_set(err, STATUS_MISMATCH, 0,
-                         "could not resume topic \"%s\" partition %" PRId32 " at offset %" PRIu64
-                         ": it ends at offset %" PRId64 ", %" PRIu64
-                         " records are missing: the topic was deleted and made anew, or has lost its newest records; %s",
-                         p->topic->name, p->number, position, high, position - (uint64_t)high, begin_anew);
+        return error_set(
+            err, STATUS_MISMATCH, 0,
+            "could not resume topic \"%s\" partition %" PRId32 " at offset %" PRIu64 ": it ends at offset %" PRId64
+            ", %" PRIu64
+            " records are missing: the topic was deleted and made anew, or has lost its newest records; %s",
+            p->topic->name, p->number, position, high, position - (uint64_t)high, begin_anew);
     }
     return STATUS_OK;
 }
@@ -161,8 +162,8 @@ static enum status check_count(const struct kafka *k, const struct kafka_topic *
         if (position_of(k, name, &position)) {
             return error_set(err, STATUS_MISMATCH, 0,
                              "could not resume topic \"%s\" partition %" PRId32 " at offset %" PRIu64
-                             ": the topic has only %" PRId32 " partitions, so it was deleted and made anew, and %" PRIu64
-                             " records are missing; %s",
+                             ": the topic has only %" PRId32
+                             " partitions, so it was deleted and made anew, and %" PRIu64 " records are missing; %s",
                              t->name, i, position, count, position, begin_anew);
         }
     }
@@ -199,8 +200,8 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
         return STATUS_OK;
     }
     TRY(check_range(p, position, s->low, s->high, err));
-    p->verify = checked && position > (uint64_t)s->low &&
-                (check & CHECK_OFFSET_MASK) == ((position - 1) & CHECK_OFFSET_MASK);
+    p->verify =
+        checked && position > (uint64_t)s->low && (check & CHECK_OFFSET_MASK) == ((position - 1) & CHECK_OFFSET_MASK);
     p->verify_as = check;
     p->next = position;
     p->handed = p->handed_any ? p->handed : position;
@@ -255,8 +256,7 @@ static enum status refuse(struct kafka *k, const struct kafka_sight *s, struct e
 {
     struct kafka_topic *t = &k->topics[s->topic_idx];
     if (!k->watch.running) { /* at the start: somebody is there to read it */
-        return error_set(err, STATUS_INVALID, 0, "could not read topic \"%s\": %s", t->name,
-                         rd_kafka_err2str(s->code));
+        return error_set(err, STATUS_INVALID, 0, "could not read topic \"%s\": %s", t->name, rd_kafka_err2str(s->code));
     }
     if (!t->missing) {
         message_line(MESSAGE_WARN, "source", "could not read topic \"%s\": %s; trying again", t->name,

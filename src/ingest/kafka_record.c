@@ -1,10 +1,10 @@
 /* A record as it arrives -> an entry with its items and its place in the source.
  *
- * Invariants: the entries of a partition stay in its order, which is that of its keys. A SCHEMA item leaves its record and
- * goes to k->schemas, which go in front of the next items handed over: entries may be put in another order. A record
- * that the source sends again (Connect restarts are at-least-once) is told by its place being behind its partition's
- * newest and its commit being no younger; it only moves the position. A database restored to an earlier place has
- * younger commits and is taken. */
+ * Invariants: the entries of a partition stay in its order, which is that of its keys. A SCHEMA item leaves its record
+ * and goes to k->schemas, which go in front of the next items handed over: entries may be put in another order. A
+ * record that the source sends again (Connect restarts are at-least-once) is told by its place being behind its
+ * partition's newest and its commit being no younger; it only moves the position. A database restored to an earlier
+ * place has younger commits and is taken. */
 #include "ingest/kafka.h"
 
 #include "base/memory.h"

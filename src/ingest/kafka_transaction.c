@@ -6,10 +6,10 @@
  * nothing of their partition is before them, alone or with the commit at hand; so do rows of transactions that
  * were committed already, as the newest END's LSN and time tell: repetitions, and what came late.
  *
- * Memory: what is held is bounded by queued.max.messages.kbytes. Past that, the rows of the transaction at hand go to the
- * log as chunks of its unfinished commit (any size does; if the process ends before, they are read again), and partitions
- * whose list has rows of a later one are no longer fetched: they have nothing for the one at hand, since every
- * partition keeps the source's order.
+ * Memory: what is held is bounded by queued.max.messages.kbytes. Past that, the rows of the transaction at hand go to
+ * the log as chunks of its unfinished commit (any size does; if the process ends before, they are read again), and
+ * partitions whose list has rows of a later one are no longer fetched: they have nothing for the one at hand, since
+ * every partition keeps the source's order.
  *
  * A transaction that does not become whole holds up what is after it and loses nothing: after NOTICE_US that is said,
  * on standard error and in the status; after transaction_timeout, if one is set, what is there of it is committed
@@ -321,8 +321,8 @@ static void describe_wait(struct kafka *k, uint64_t xid, const struct kafka_tran
 {
     if (hand == NULL || !hand->ended) {
         snprintf(k->waiting_detail, sizeof k->waiting_detail,
-                 "transaction %" PRIu64 " has no %s in the transaction topic yet; %" PRIu64 " of its rows are here", xid,
-                 hand == NULL ? "BEGIN" : "END", k->arrived);
+                 "transaction %" PRIu64 " has no %s in the transaction topic yet; %" PRIu64 " of its rows are here",
+                 xid, hand == NULL ? "BEGIN" : "END", k->arrived);
     } else {
         snprintf(k->waiting_detail, sizeof k->waiting_detail,
                  "transaction %" PRIu64 " has %" PRIu64 " of its %" PRIu64 " rows yet", xid, k->arrived,

@@ -109,8 +109,7 @@ static bool look_at(struct kafka *k, uint32_t topic_idx, const rd_kafka_metadata
         t->watched = 0;
         return false;
     }
-    if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-        found->err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
+    if (found->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || found->err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION) {
         add_sight(out, KAFKA_SIGHT_REFUSED, topic_idx)->code = found->err;
         return false;
     }

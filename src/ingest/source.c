@@ -91,9 +91,10 @@ enum status source_open(struct source **out, const struct source_options *option
         }
     }
     size_t scheme = strcspn(options->url, ":/?@=");
-    return error_set(err, STATUS_UNSUPPORTED, 0,
-                     "could not open source \"%.*s%s\": expected postgresql://..., kafka://HOST:PORT, file:PATH, - or none", (int)scheme,
-                     options->url, options->url[scheme] == '\0' ? "" : "...");
+    return error_set(
+        err, STATUS_UNSUPPORTED, 0,
+        "could not open source \"%.*s%s\": expected postgresql://..., kafka://HOST:PORT, file:PATH, - or none",
+        (int)scheme, options->url, options->url[scheme] == '\0' ? "" : "...");
 }
 
 void source_close(struct source *s)

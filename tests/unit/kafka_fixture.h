@@ -210,14 +210,22 @@ static inline void fixture_topic(struct fixture *f, const char *name, int partit
 static inline void fixture_send(rd_kafka_t *producer, const char *topic, int partition, const char *key,
                                 const char *value)
 {
-    void *value_data = (void *)(uintptr_t)value;
-    size_t value_len = value != NULL ? strlen(value) : 0;
-    size_t key_len = key != NULL ? strlen(key) : 0;
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(key, key_len),
-        RD_KAFKA_V_VALUE(value_data, value_len), RD_KAFKA_V_END);
-    assert_int_equal(code, RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_vu_t what[5];
+    memset(what, 0, sizeof what);
+    what[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    what[0].u.cstr = topic;
+    what[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    what[1].u.i32 = partition;
+    what[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    what[2].u.i = RD_KAFKA_MSG_F_COPY;
+    what[3].vtype = RD_KAFKA_VTYPE_KEY;
+    what[3].u.mem.ptr = (void *)(uintptr_t)key;
+    what[3].u.mem.size = key != NULL ? strlen(key) : 0;
+    what[4].vtype = RD_KAFKA_VTYPE_VALUE;
+    what[4].u.mem.ptr = (void *)(uintptr_t)value;
+    what[4].u.mem.size = value != NULL ? strlen(value) : 0;
+    rd_kafka_error_t *failed = rd_kafka_produceva(producer, what, 5);
+    assert_null(failed);
 }
 
 static inline void fixture_flush(struct fixture *f)
@@ -235,13 +243,14 @@ struct change {
     int txid;      /* of source.txId, 0 = none */
     uint64_t base; /* commit before its transaction, 0 = none */
     uint64_t lsn;  /* 0 = none */
+    int width;     /* of v, at least */
 };
 
 /* An envelope in topic p.s.TABLE. */
 static inline void fixture_change(struct fixture *f, struct change c)
 {
-    char value[700];
-    char row[64];
+    char value[1400];
+    char row[600];
     char key[32];
     char topic[32];
     char transaction[96] = "null";
@@ -249,7 +258,7 @@ static inline void fixture_change(struct fixture *f, struct change c)
     const char *table = c.table != NULL ? c.table : "t";
     snprintf(topic, sizeof topic, "p.s.%s", table);
     snprintf(key, sizeof key, "{\"id\":%d}", c.id);
-    snprintf(row, sizeof row, "{\"id\":%d,\"v\":\"x\"}", c.id);
+    snprintf(row, sizeof row, "{\"id\":%d,\"v\":\"%*s\"}", c.id, c.width, "x");
     if (c.xid != 0) {
         snprintf(transaction, sizeof transaction, "{\"id\":\"%d:%" PRIu64 "\",\"total_order\":%d}", c.xid, c.lsn,
                  c.order);
