@@ -29,7 +29,7 @@ CFLAGS   += -std=c11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -fvisibility=hidden $(
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
 
 STATE_LIBS := -llmdb -lzstd -lxxhash -pthread
-LIBS := $(STATE_LIBS) -lpq -lpg_query -lprotobuf-c -lgmp -linih -lsystemd -lm
+LIBS := $(STATE_LIBS) -lpq -lrdkafka -lpg_query -lprotobuf-c -lgmp -linih -lsystemd -lm
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BASE_OBJ  := $(call obj,$(wildcard src/base/*.c))

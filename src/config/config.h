@@ -4,15 +4,11 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/property.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct config_property {
-    const char *name;
-    const char *value;
-};
 
 /* All texts are in the arena. Unset texts are NULL unless a default is named here. */
 struct config {
@@ -25,7 +21,10 @@ struct config {
     const char *source_publication; /* "logfold" */
     const char *source_slot;        /* "logfold_" and the pipeline's name */
     bool source_create;             /* may make publication and slot; true */
-    struct config_property *kafka;
+    const char *source_topic_prefix;
+    const char *source_transaction_topic;
+    int64_t source_transaction_timeout_us; /* 0 = never */
+    struct property *kafka;
     size_t kafka_count;
     const char *sink_url;           /* "none" */
     const char *sink_schema;        /* "public" */

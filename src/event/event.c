@@ -146,6 +146,7 @@ static enum status read_body(struct packed_reader *r, struct arena *a, struct ev
     case EVENT_UPDATE:
     case EVENT_DELETE:
     case EVENT_READ:
+    case EVENT_REMOVE:
         TRY(read_u32(r, &out->table_id, err));
         return packed_read_array(r, &out->column_count, err);
     case EVENT_TRUNCATE:
@@ -197,7 +198,7 @@ enum status event_read(struct packed_reader *r, struct arena *a, struct event *o
     uint64_t kind;
     TRY(packed_read_array(r, &items, err));
     TRY(packed_read_uint(r, &kind, err));
-    out->kind = kind <= EVENT_QUARANTINE ? (enum event_kind)kind : (enum event_kind)(EVENT_QUARANTINE + 1);
+    out->kind = kind <= EVENT_KIND_LAST ? (enum event_kind)kind : (enum event_kind)(EVENT_KIND_LAST + 1);
     out->column_count = 0;
     return read_body(r, a, out, err);
 }
@@ -214,7 +215,7 @@ enum status event_read_old(struct packed_reader *r, uint32_t *column_count, stru
 
 const char *event_kind_name(enum event_kind kind)
 {
-    static const char *const names[] = {"insert", "update", "delete",   "read",      "truncate",
-                                        "schema", "commit", "position", "quarantine"};
-    return (unsigned)kind <= EVENT_QUARANTINE ? names[kind] : "unknown";
+    static const char *const names[] = {"insert", "update", "delete",   "read",       "truncate",
+                                        "schema", "commit", "position", "quarantine", "remove"};
+    return (unsigned)kind <= EVENT_KIND_LAST ? names[kind] : "unknown";
 }

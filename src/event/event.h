@@ -20,6 +20,8 @@
  *                                        name counts
  *   [8 QUARANTINE, origin, reason, raw]  what could not be decoded: origin says where it was in words (topic, offset,
  *                                        LSN)
+ *   [9 REMOVE,   table_id, old]          a delete that may come again or find nothing: take out the row of that key, if
+ *                                        it is there (as READ is to INSERT, so is this to DELETE)
  * Kinds are never renumbered. */
 #ifndef EVENT_EVENT_H
 #define EVENT_EVENT_H
@@ -39,8 +41,10 @@ enum event_kind {
     EVENT_SCHEMA = 5,
     EVENT_COMMIT = 6,
     EVENT_POSITION = 7,
-    EVENT_QUARANTINE = 8
+    EVENT_QUARANTINE = 8,
+    EVENT_REMOVE = 9
 };
+enum { EVENT_KIND_LAST = EVENT_REMOVE };
 
 struct event_column {
     const char *name;
@@ -62,9 +66,9 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 void event_append_schema(struct buffer *out, const struct event_schema *schema);
 void event_append_truncate(struct buffer *out, uint32_t table_id);
 void event_append_quarantine(struct buffer *out, const char *origin, const char *reason, struct bytes raw);
-/* The head of INSERT, UPDATE, DELETE or READ. The caller then appends `column_count` values (packed_append_datum and
- * friends) for the row (DELETE: the old row), and for UPDATE either event_append_no_old or event_append_old and as many
- * values again. */
+/* The head of INSERT, UPDATE, DELETE, READ or REMOVE. The caller then appends `column_count` values
+ * (packed_append_datum and friends) for the row (DELETE, REMOVE: the old row), and for UPDATE either
+ * event_append_no_old or event_append_old and as many values again. */
 void event_append_row(struct buffer *out, enum event_kind kind, uint32_t table_id, uint32_t column_count);
 void event_append_no_old(struct buffer *out);
 void event_append_old(struct buffer *out, uint32_t column_count);
@@ -84,9 +88,9 @@ struct event {
     struct event_schema schema;
 };
 
-/* Reads the next item's head; STATUS_END (err untouched) at the end of the chunk. For INSERT, UPDATE, DELETE and READ
- * the caller then reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and reads as many
- * as that says. */
+/* Reads the next item's head; STATUS_END (err untouched) at the end of the chunk. For INSERT, UPDATE, DELETE, READ
+ * and REMOVE the caller then reads exactly `column_count` values from `r`, and for UPDATE calls event_read_old and
+ * reads as many as that says. */
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err);
 /* `*column_count` is 0 where there is no old row. */
 enum status event_read_old(struct packed_reader *r, uint32_t *column_count, struct error *err);

@@ -277,6 +277,7 @@ static enum status fold_item(struct flow *f, const struct event *e, struct packe
     case EVENT_UPDATE:
     case EVENT_DELETE:
     case EVENT_READ:
+    case EVENT_REMOVE:
     case EVENT_TRUNCATE:
         return fold_change(f, e, r, err);
     case EVENT_SCHEMA:

@@ -337,7 +337,7 @@ static enum status fold_delete(struct flow *f, struct table *t, const struct eve
 {
     struct change *change;
     TRY(find_change(f, t, key, &change, err));
-    if (change->after.data == NULL) {
+    if (change->after.data == NULL && e->kind == EVENT_DELETE) {
         return reject(f, t, e, "the row is not known", from, to, err);
     }
     change->after = bytes_of(NULL, 0);
@@ -352,7 +352,8 @@ enum status table_fold(struct flow *f, const struct event *e, const struct readi
     struct new_row old;
     uint32_t old_count = 0;
     const uint8_t *from = r->next;
-    begin_row(&row, e->kind == EVENT_DELETE);
+    bool gone = e->kind == EVENT_DELETE || e->kind == EVENT_REMOVE;
+    begin_row(&row, gone);
     begin_row(&old, true);
     TRY(read_row(f, t, reading, e->column_count, r, &row, err));
     if (e->kind == EVENT_UPDATE) {
@@ -372,7 +373,7 @@ enum status table_fold(struct flow *f, const struct event *e, const struct readi
     if (!whole_key) {
         return reject(f, t, e, "a column of the primary key is NULL or was not sent", from, r->next, err);
     }
-    if (e->kind == EVENT_DELETE) {
+    if (gone) {
         return fold_delete(f, t, e, buffer_bytes(&f->key), from, r->next, err);
     }
     if (e->kind == EVENT_UPDATE) {

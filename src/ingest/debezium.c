@@ -3,6 +3,7 @@
 #include "ingest/debezium.h"
 
 #include "base/arena.h"
+#include "base/checksum.h"
 #include "base/memory.h"
 #include "event/event.h"
 #include "ingest/debezium_document.h"
@@ -37,6 +38,10 @@ struct debezium {
     /* The newest delete: an insert of the same LSN is the second half of a change of key, which may lack values. */
     const struct debezium_table *deleted_from;
     char deleted_lsn[LSN_BYTES_MAX];
+    /* Of the newest record, where it was a delete: its tombstone tells nothing new. */
+    const struct debezium_table *buried_from;
+    uint64_t buried_key_hash;
+    size_t schema_bytes; /* of the record at hand */
 };
 
 /* A row change, before its values are looked at. */
@@ -248,6 +253,17 @@ static struct debezium_table *table_by_columns(struct debezium *d, const struct 
     return NULL;
 }
 
+/* NULL where the topic has records of no declared table, or of several. */
+static struct debezium_table *table_of_tombstone(struct debezium *d, const char *topic)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < d->catalog->table_count; i++) {
+        const char *declared = d->catalog->tables[i]->topic;
+        found += declared != NULL && strcmp(declared, topic) == 0;
+    }
+    return found <= 1 ? table_of_topic(d, topic) : NULL;
+}
+
 /* A flattened record's table. NULL with a reason. */
 static struct debezium_table *table_of_flat(struct debezium *d, const struct debezium_record *record, struct error *err)
 {
@@ -377,6 +393,13 @@ static enum status key_changed(struct debezium *d, struct debezium_table *t, con
 
 /* ---- items ---- */
 
+static void journal(struct debezium *d, struct debezium_table *t, struct buffer *out)
+{
+    size_t mark = out->len;
+    debezium_table_journal(t, &d->table_id_next, out);
+    d->schema_bytes = out->len - mark;
+}
+
 /* The values are in d->row: the row's item, behind its journal entry where that is due. */
 static enum status finish_row(struct debezium *d, struct debezium_table *t, enum event_kind kind, struct buffer *out,
                               struct error *err)
@@ -385,7 +408,7 @@ static enum status finish_row(struct debezium *d, struct debezium_table *t, enum
         return error_set(err, STATUS_INVALID, 0, "a row of %zu bytes is larger than the limit of %d", d->row.len,
                          ROW_BYTES_MAX);
     }
-    debezium_table_journal(t, &d->table_id_next, out);
+    journal(d, t, out);
     event_append_row(out, kind, t->table_id, t->column_count);
     buffer_append(out, d->row.data, d->row.len);
     return STATUS_OK;
@@ -444,15 +467,19 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
         st = append_key(d, t, &d->key.all, err);
     }
     TRY(st);
-    TRY(finish_row(d, t, EVENT_DELETE, out, err));
+    TRY(finish_row(d, t, record->may_repeat ? EVENT_REMOVE : EVENT_DELETE, out, err));
     remember_delete(d, t, change->lsn);
+    if (record->may_repeat && record->key.len > 0) {
+        d->buried_from = t;
+        d->buried_key_hash = checksum_xxh3(record->key.data, record->key.len);
+    }
     return STATUS_OK;
 }
 
 static enum status truncate_table(struct debezium *d, struct debezium_table *t, struct buffer *out)
 {
     debezium_table_fit_key(t, d->value.schema);
-    debezium_table_journal(t, &d->table_id_next, out);
+    journal(d, t, out);
     event_append_truncate(out, t->table_id);
     return STATUS_OK;
 }
@@ -554,12 +581,72 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
     return put_row(d, t, &change, out, err);
 }
 
+/* A record without a value. Where it follows the delete of its key it says nothing new; else it may be all that is sent
+ * of one (ExtractNewRecordState without delete records), so the row goes: removing it twice harms nothing. */
+static enum status decode_tombstone(struct debezium *d, const struct debezium_record *record, struct buffer *out,
+                                    enum debezium_outcome *outcome, struct error *err)
+{
+    char reason[JSON_SCAN_REASON_BYTES];
+    struct debezium_table *t = record->topic != NULL ? table_of_tombstone(d, record->topic) : NULL;
+    bool told = t != NULL && d->buried_from == t && record->key.len > 0 &&
+                d->buried_key_hash == checksum_xxh3(record->key.data, record->key.len);
+    d->buried_from = NULL;
+    *outcome = DEBEZIUM_IGNORED;
+    if (t == NULL || told || record->key.len == 0) {
+        return STATUS_OK;
+    }
+    if (!debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+        return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s",
+                         reason);
+    }
+    if (d->key.is_null) {
+        return STATUS_OK;
+    }
+    debezium_table_fit_key(t, d->key.schema);
+    TRY(append_key(d, t, &d->key.all, err));
+    *outcome = DEBEZIUM_CHANGE;
+    return finish_row(d, t, EVENT_REMOVE, out, err);
+}
+
 /* Reasons quote what was sent, cut anywhere. */
 static void clean_reason(char *reason)
 {
     if (!bytes_is_utf8(bytes_of(reason, strlen(reason)))) {
         for (char *p = reason; *p != '\0'; p++) {
             *p = (unsigned char)*p < 0x80 ? *p : '?';
+        }
+    }
+}
+
+/* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
+static uint64_t sequence_commit_lsn(const struct debezium_members *source)
+{
+    const struct json_value *v = debezium_members_get(source, "sequence");
+    uint64_t lsn = 0;
+    size_t at = 0;
+    if (v == NULL || v->kind != JSON_STRING) {
+        return 0;
+    }
+    while (at < v->text.len && memchr("[\\\" ", v->text.data[at], 4) != NULL) {
+        at += 1;
+    }
+    return read_digits(v->text, &at, &lsn) ? lsn : 0;
+}
+
+static void read_order(const struct debezium *d, bool envelope, struct debezium_meta *meta)
+{
+    if (envelope) {
+        meta->source_xid = number_of(&d->value.source, "txId");
+        meta->commit_lsn = sequence_commit_lsn(&d->value.source);
+        meta->lsn = number_of(&d->value.source, "lsn");
+        meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
+    } else {
+        meta->lsn = number_of(&d->value.all, "__lsn");
+        meta->lsn = meta->lsn == 0 ? number_of(&d->value.all, "__source_lsn") : meta->lsn;
+        meta->source_xid = number_of(&d->value.all, "__txId");
+        meta->source_xid = meta->source_xid == 0 ? number_of(&d->value.all, "__source_txId") : meta->source_xid;
+        if (meta->lsn == 0 && meta->commit_time_us != 0) {
+            meta->lsn = (uint64_t)(meta->commit_time_us + DATETIME_EPOCH_US);
         }
     }
 }
@@ -581,6 +668,22 @@ static struct bytes trimmed(struct bytes text)
     return text;
 }
 
+static enum status decode_value(struct debezium *d, const struct debezium_record *record, struct buffer *out,
+                                enum debezium_outcome *outcome, struct debezium_meta *meta, struct error *err)
+{
+    bool envelope = is_envelope(&d->value);
+    if (envelope) {
+        meta->xid = transaction_xid(&d->value.transaction);
+        meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
+    } else {
+        meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");
+    }
+    if (record->may_repeat) {
+        read_order(d, envelope, meta);
+    }
+    return envelope ? decode_envelope(d, record, out, outcome, err) : decode_flat(d, record, out, err);
+}
+
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                       struct debezium_meta *meta)
 {
@@ -592,28 +695,29 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     *meta = (struct debezium_meta){0};
     arena_reset(&d->arena);
     buffer_reset(&d->row);
-    if (value.len == 0) {
+    d->schema_bytes = 0;
+    if (value.len == 0 && !record->may_repeat) {
         return DEBEZIUM_IGNORED;
     }
-    if (!debezium_document_read(&d->value, value, &d->schemas, &d->arena, reason)) {
+    if (value.len > 0 && !debezium_document_read(&d->value, value, &d->schemas, &d->arena, reason)) {
         (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
         return quarantine(record, &err, out);
     }
-    if (d->value.is_null || is_control(&d->value)) {
+    bool tombstone = value.len == 0 || d->value.is_null;
+    if ((tombstone && !record->may_repeat) || (!tombstone && is_control(&d->value))) {
         return DEBEZIUM_IGNORED;
     }
     enum status st;
-    if (is_envelope(&d->value)) {
-        meta->xid = transaction_xid(&d->value.transaction);
-        meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
-        st = decode_envelope(d, record, out, &outcome, &err);
+    if (tombstone) {
+        st = decode_tombstone(d, record, out, &outcome, &err);
     } else {
-        meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");
-        st = decode_flat(d, record, out, &err);
+        d->buried_from = NULL;
+        st = decode_value(d, record, out, &outcome, meta, &err);
     }
     if (st != STATUS_OK) {
         assert(out->len == mark); /* nothing of a bad record is left */
         return quarantine(record, &err, out);
     }
+    meta->schema_bytes = d->schema_bytes;
     return outcome;
 }

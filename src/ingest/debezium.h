@@ -1,15 +1,18 @@
 /* Debezium's JSON, one record at a time, into event items (event/event.h): knows nothing of where records come from.
  *
  * Understood: the envelope (before, after, source, op), bare or as {schema, payload}, and the flattened form of
- * ExtractNewRecordState. What a value means is decided by the declared type of its column, by the record's schema part
- * where there is one, and else by what Debezium's defaults would send for that type. A record gives a change, nothing
- * (tombstones, heartbeats, transaction markers, logical messages), or one QUARANTINE item; never half a change. */
+ * ExtractNewRecordState, whose deletes may be nothing but tombstones. What a value means is decided by the declared
+ * type of its column, by the record's schema part where there is one, and else by what Debezium's defaults would send
+ * for that type. A record gives a change, nothing (tombstones, heartbeats, transaction markers, logical messages), or
+ * one QUARANTINE item; never half a change. */
 #ifndef INGEST_DEBEZIUM_H
 #define INGEST_DEBEZIUM_H
 
 #include "base/bytes.h"
 #include "plan/catalog.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { DEBEZIUM_RAW_BYTES_MAX = 64 * 1024 }; /* of a record, kept in its QUARANTINE item */
@@ -21,14 +24,22 @@ struct debezium_record {
     struct bytes value; /* empty = tombstone */
     const char *topic;  /* NULL where there is none; tells the table of a flattened record that does not say it */
     const char *origin; /* where it was, in words: for QUARANTINE items */
+    /* The same record may come again, and records of several partitions in any order: meta tells its place in the
+     * source, a delete is a REMOVE item, and so is a tombstone that does not follow the delete of its key. */
+    bool may_repeat;
 };
 
 enum debezium_outcome { DEBEZIUM_IGNORED, DEBEZIUM_CHANGE, DEBEZIUM_QUARANTINED };
 
-/* What a record says of its transaction. */
+/* What a record says of its transaction. What follows the commit time is read for records that may repeat only. */
 struct debezium_meta {
     uint64_t xid;           /* of transaction.id; 0 where the record has none: then nothing tells the commit's end */
     int64_t commit_time_us; /* since 2000-01-01 UTC, 0 = unknown */
+    uint64_t source_xid;  /* of source.txId, 0 = unknown: records of one transaction share it, nothing tells its end */
+    uint64_t commit_lsn;  /* of source.sequence: the newest commit before this transaction; rises with every one */
+    uint64_t lsn;         /* rises inside of a transaction only; the commit time where a flattened record has none */
+    uint64_t total_order; /* inside of the transaction, from 1; 0 = unknown */
+    size_t schema_bytes;  /* how much of what was appended is the SCHEMA item in front */
 };
 
 /* `table_id_next`: the first journal id not used in the log. The catalog is borrowed. */

@@ -80,7 +80,7 @@ const struct source_methods source_none_methods = {.matches = none_matches,
 
 /* In the order of asking: PostgreSQL also takes bare "key=value" strings, so it comes last. */
 static const struct source_methods *const source_kinds[] = {&source_none_methods, &source_file_methods,
-                                                            &source_postgres_methods};
+                                                            &source_kafka_methods, &source_postgres_methods};
 
 enum status source_open(struct source **out, const struct source_options *options, struct error *err)
 {
@@ -91,9 +91,10 @@ enum status source_open(struct source **out, const struct source_options *option
         }
     }
     size_t scheme = strcspn(options->url, ":/?@=");
-    return error_set(err, STATUS_UNSUPPORTED, 0,
-                     "could not open source \"%.*s%s\": expected postgresql://..., file:PATH, - or none", (int)scheme,
-                     options->url, options->url[scheme] == '\0' ? "" : "...");
+    return error_set(
+        err, STATUS_UNSUPPORTED, 0,
+        "could not open source \"%.*s%s\": expected postgresql://..., kafka://HOST:PORT, file:PATH, - or none",
+        (int)scheme, options->url, options->url[scheme] == '\0' ? "" : "...");
 }
 
 void source_close(struct source *s)

@@ -1,6 +1,7 @@
 /* A source: hands out commits in order, from the position it is given, and is told what is on disk.
  *
- * One implementation a URL scheme: postgresql:// (pgoutput), file:PATH and - (newline-delimited Debezium JSON), none.
+ * One implementation a URL scheme: postgresql:// (pgoutput), kafka://... (Debezium JSON), file:PATH and -
+ * (newline-delimited Debezium JSON), none.
  * Replay is no source: the spine reads every commit back from the log, whoever put it there. All calls on the spine
  * thread, none waits longer than it must: the spine polls source_fd beside the store's and the sink's events. */
 #ifndef INGEST_SOURCE_H
@@ -8,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/property.h"
 #include "plan/catalog.h"
 
 #include <stdbool.h>
@@ -36,6 +38,12 @@ struct source_options {
     const char *slot;
     bool create;
     bool snapshot_progress; /* show progress on stderr */
+    /* Kafka */
+    const struct property *kafka; /* of librdkafka, in their order */
+    size_t kafka_count;
+    const char *topic_prefix;       /* for tables without a topic of their own; NULL = none */
+    const char *transaction_topic;  /* NULL = none */
+    int64_t transaction_timeout_us; /* 0 = never */
 };
 
 struct source_status {

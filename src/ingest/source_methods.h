@@ -31,6 +31,7 @@ enum {
 _Static_assert(SOURCE_CHUNK_BYTES * 4 <= SOURCE_CHUNK_BYTES_MAX, "a chunk must hold several ordinary items");
 
 extern const struct source_methods source_postgres_methods; /* postgresql://, postgres://, key=value */
+extern const struct source_methods source_kafka_methods;    /* kafka://host:port,... */
 extern const struct source_methods source_file_methods;     /* file:PATH and - */
 extern const struct source_methods source_none_methods;     /* none: never has anything */
 

@@ -4,9 +4,11 @@
 #define PIPELINE_PIPELINE_H
 
 #include "base/error.h"
+#include "base/property.h"
 #include "plan/catalog.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct pipeline_options {
@@ -21,6 +23,11 @@ struct pipeline_options {
     const char *source_publication;
     const char *source_slot;
     bool source_create;
+    const struct property *kafka; /* librdkafka's, passed on */
+    size_t kafka_count;
+    const char *source_topic_prefix; /* these and the next: NULL or 0 where not given */
+    const char *source_transaction_topic;
+    int64_t source_transaction_timeout_us;
     const char *sink_url; /* "none" = keep views in the store only */
     const char *sink_schema;
     bool once;

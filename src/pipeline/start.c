@@ -198,7 +198,12 @@ static enum status open_source(struct spine *s, struct error *err)
                                      .publication = o->source_publication,
                                      .slot = o->source_slot,
                                      .create = o->source_create,
-                                     .snapshot_progress = true};
+                                     .snapshot_progress = true,
+                                     .kafka = o->kafka,
+                                     .kafka_count = o->kafka_count,
+                                     .topic_prefix = o->source_topic_prefix,
+                                     .transaction_topic = o->source_transaction_topic,
+                                     .transaction_timeout_us = o->source_transaction_timeout_us};
     enum status st = source_open(&s->source, &options, err);
     if (st == STATUS_RETRY && s->source != NULL && !o->once) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);

@@ -39,6 +39,7 @@ static void write_all(struct buffer *out)
     event_append_truncate(out, 2);
     event_append_position(out, "pg.lsn", UINT64_MAX);
     event_append_quarantine(out, "topic a offset 1", "why", bytes_of("\0\xff", 2));
+    event_append_row(out, EVENT_REMOVE, 300, 0);
 }
 
 static void what_is_written_is_read_back(void **state)
@@ -84,6 +85,8 @@ static void what_is_written_is_read_back(void **state)
     assert_true(e.kind == EVENT_POSITION && bytes_equal(e.name, bytes_of("pg.lsn", 6)) && e.value == UINT64_MAX);
     ok(event_read(&r, &a, &e, &err), &err);
     assert_true(e.kind == EVENT_QUARANTINE && bytes_equal(e.raw, bytes_of("\0\xff", 2)));
+    ok(event_read(&r, &a, &e, &err), &err);
+    assert_true(e.kind == EVENT_REMOVE && e.table_id == 300 && e.column_count == 0);
     assert_int_equal(event_read(&r, &a, &e, &err), STATUS_END);
     buffer_release(&b);
     arena_release(&a);
@@ -97,8 +100,8 @@ static enum status read_all(struct bytes data, struct error *err)
     struct event e;
     enum status st;
     while ((st = event_read(&r, &a, &e, err)) == STATUS_OK) {
-        bool has_row =
-            e.kind == EVENT_INSERT || e.kind == EVENT_UPDATE || e.kind == EVENT_DELETE || e.kind == EVENT_READ;
+        bool has_row = e.kind == EVENT_INSERT || e.kind == EVENT_UPDATE || e.kind == EVENT_DELETE ||
+                       e.kind == EVENT_READ || e.kind == EVENT_REMOVE;
         uint32_t old = 0;
         for (uint32_t i = 0; has_row && st == STATUS_OK && i < e.column_count; i++) {
             st = packed_skip(&r, err);

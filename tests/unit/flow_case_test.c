@@ -187,6 +187,26 @@ static void what_cannot_be_applied_goes_into_quarantine_with_its_reason(void **s
     world_close(&w);
 }
 
+static void a_remove_takes_the_row_out_if_it_is_there(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w);
+    t_row(&w, EVENT_INSERT, 1, 1, "a");
+    t_row(&w, EVENT_INSERT, 2, 1, "b");
+    commit(&w);
+    t_row(&w, EVENT_REMOVE, 1, NOT_SENT, NULL);
+    t_row(&w, EVENT_REMOVE, 1, NOT_SENT, NULL);
+    t_row(&w, EVENT_REMOVE, 7, NOT_SENT, NULL);
+    commit(&w);
+    check_view(&w, "rows", "2|1|b");
+    check_quarantine(&w, "");
+    t_row(&w, EVENT_REMOVE, NIL, NOT_SENT, NULL);
+    commit(&w);
+    check_quarantine(&w, "remove of table public.t: a column of the primary key is NULL or was not sent\n");
+    world_close(&w);
+}
+
 static void a_row_inserted_again_is_replaced_and_a_truncate_takes_all(void **state)
 {
     (void)state;
@@ -542,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_key_that_changes_takes_the_row_along),
         cmocka_unit_test(a_key_column_that_was_not_sent_is_the_one_of_the_old_row),
         cmocka_unit_test(what_cannot_be_applied_goes_into_quarantine_with_its_reason),
+        cmocka_unit_test(a_remove_takes_the_row_out_if_it_is_there),
         cmocka_unit_test(a_row_inserted_again_is_replaced_and_a_truncate_takes_all),
         cmocka_unit_test(tables_that_are_not_declared_are_passed_over),
         cmocka_unit_test(a_renamed_column_goes_on_feeding_the_declared_one),

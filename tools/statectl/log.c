@@ -102,7 +102,7 @@ static enum status print_change(struct packed_reader *r, const struct event *e, 
     if (e->kind == EVENT_TRUNCATE) {
         return STATUS_OK;
     }
-    buffer_append_text(out, e->kind == EVENT_DELETE ? ",\"old\":" : ",\"row\":");
+    buffer_append_text(out, e->kind == EVENT_DELETE || e->kind == EVENT_REMOVE ? ",\"old\":" : ",\"row\":");
     TRY(print_row(r, schema, e->column_count, a, out, err));
     if (e->kind == EVENT_UPDATE) {
         uint32_t old_count;
@@ -133,6 +133,7 @@ static enum status print_item(struct packed_reader *r, const struct event *e, st
     case EVENT_UPDATE:
     case EVENT_DELETE:
     case EVENT_READ:
+    case EVENT_REMOVE:
     case EVENT_TRUNCATE:
         return print_change(r, e, j, a, out, err);
     case EVENT_SCHEMA:

@@ -1,0 +1,205 @@
+/* A record as it arrives -> an entry with its items and its place in the source.
+ *
+ * Invariants: the entries of a partition stay in its order, which is that of its keys. A SCHEMA item leaves its record
+ * and goes to k->schemas, which go in front of the next items handed over: entries may be put in another order. A
+ * record that the source sends again (Connect restarts are at-least-once) is told by its place being behind its
+ * partition's newest and its commit being no younger; it only moves the position. A database restored to an earlier
+ * place has younger commits and is taken. */
+#include "ingest/kafka.h"
+
+#include "base/memory.h"
+#include "ingest/debezium.h"
+
+#include <string.h>
+
+enum { DIGITS_MAX = 20, COMPACT_BYTES = 1024 * 1024, KEEP_BYTES_MAX = 8 * 1024 * 1024, COMPACT_ENTRIES = 1024 };
+
+/* ---- lists ---- */
+
+struct kafka_entry *kafka_list_at(struct kafka_list *l, size_t i)
+{
+    return &l->entries[l->first + i];
+}
+
+size_t kafka_list_count(const struct kafka_list *l)
+{
+    return l->end - l->first;
+}
+
+struct bytes kafka_list_items(const struct kafka_list *l, const struct kafka_entry *e)
+{
+    return bytes_of(l->items.data + (e->items_at - l->items_base), e->items_len);
+}
+
+size_t kafka_list_bytes(const struct kafka_list *l)
+{
+    return l->items.len - l->items_first + kafka_list_count(l) * sizeof *l->entries;
+}
+
+void kafka_list_release(struct kafka_list *l)
+{
+    mem_free(l->entries);
+    buffer_release(&l->items);
+    *l = (struct kafka_list){0};
+}
+
+static void empty_list(struct kafka_list *l)
+{
+    l->first = 0;
+    l->end = 0;
+    l->items_base += l->items.len;
+    l->items_first = 0;
+    buffer_reset(&l->items);
+    if (l->items.capacity > KEEP_BYTES_MAX) {
+        buffer_release(&l->items);
+    }
+    if (l->capacity * sizeof *l->entries > KEEP_BYTES_MAX) {
+        mem_free(l->entries);
+        l->entries = NULL;
+        l->capacity = 0;
+    }
+}
+
+void kafka_list_drop(struct kafka_list *l, size_t count)
+{
+    l->first += count;
+    if (l->first == l->end) {
+        empty_list(l);
+        return;
+    }
+    l->items_first = (size_t)(l->entries[l->first].items_at - l->items_base);
+    if (l->first > COMPACT_ENTRIES && l->first > l->end / 2) {
+        memmove(l->entries, l->entries + l->first, (l->end - l->first) * sizeof *l->entries);
+        l->end -= l->first;
+        l->first = 0;
+    }
+    if (l->items_first > COMPACT_BYTES && l->items_first > l->items.len / 2) {
+        memmove(l->items.data, l->items.data + l->items_first, l->items.len - l->items_first);
+        l->items.len -= l->items_first;
+        l->items_base += l->items_first;
+        l->items_first = 0;
+    }
+}
+
+/* ---- a record ---- */
+
+static const char *origin_of(struct kafka_partition *p, uint64_t offset)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+    do {
+        at -= 1;
+        digits[at] = (char)('0' + offset % 10);
+        offset /= 10;
+    } while (offset > 0);
+    memcpy(p->origin + p->origin_head, digits + at, sizeof digits - at);
+    p->origin[p->origin_head + sizeof digits - at] = '\0';
+    return p->origin;
+}
+
+static bool is_repeated(const struct kafka_partition *p, const struct debezium_meta *meta)
+{
+    if (meta->commit_lsn == 0 || p->last_commit_lsn == 0 || meta->commit_time_us == 0 ||
+        meta->commit_time_us > p->last_time_us) {
+        return false;
+    }
+    if (meta->commit_lsn != p->last_commit_lsn) {
+        return meta->commit_lsn < p->last_commit_lsn;
+    }
+    if (meta->lsn != p->last_lsn) {
+        return meta->lsn < p->last_lsn;
+    }
+    return meta->total_order != 0 && meta->total_order <= p->last_total_order;
+}
+
+static void remember_place(struct kafka_partition *p, const struct debezium_meta *meta)
+{
+    if (meta->commit_lsn == 0) {
+        return;
+    }
+    p->last_commit_lsn = meta->commit_lsn;
+    p->last_lsn = meta->lsn;
+    p->last_total_order = meta->total_order;
+    p->last_time_us = meta->commit_time_us > p->last_time_us ? meta->commit_time_us : p->last_time_us;
+}
+
+/* What came with the record and is no row goes in front of everything. */
+static void take_schema(struct kafka *k, struct buffer *items, size_t mark, size_t schema_bytes)
+{
+    if (schema_bytes > 0) {
+        buffer_append(&k->schemas, items->data + mark, schema_bytes);
+        memmove(items->data + mark, items->data + mark + schema_bytes, items->len - mark - schema_bytes);
+        items->len -= schema_bytes;
+    }
+}
+
+static void add_entry(struct kafka *k, struct kafka_partition *p, struct kafka_list *list, size_t mark,
+                      const rd_kafka_message_t *message, const struct debezium_meta *meta)
+{
+    if (list->end == list->capacity) {
+        mem_grow(&list->entries, &list->capacity, list->end + 1, sizeof *list->entries);
+    }
+    uint64_t xid = meta->xid != 0 || k->whole ? meta->xid : meta->source_xid;
+    list->entries[list->end] = (struct kafka_entry){.partition = p,
+                                                    .next = p->next,
+                                                    .check = kafka_partition_check(message),
+                                                    .xid = xid,
+                                                    .commit_lsn = meta->commit_lsn,
+                                                    .lsn = meta->lsn,
+                                                    .total_order = meta->total_order,
+                                                    .time_us = meta->commit_time_us,
+                                                    .items_at = list->items_base + mark,
+                                                    .items_len = (uint32_t)(list->items.len - mark)};
+    list->end += 1;
+}
+
+static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
+                            struct error *err)
+{
+    p->next = (uint64_t)message->offset + 1;
+    p->once_done = p->once_done || p->next >= p->once_end;
+    k->received_records += 1;
+    k->received_bytes += message->len + message->key_len;
+    if (p->topic->is_transactions) {
+        return kafka_transaction_marker(k, message, err);
+    }
+    struct kafka_list *list = k->whole ? &p->held : &k->batch;
+    size_t mark = list->items.len;
+    struct debezium_meta meta;
+    struct debezium_record record = {.key = bytes_of(message->key, message->key_len),
+                                     .value = bytes_of(message->payload, message->len),
+                                     .topic = p->topic->name,
+                                     .origin = origin_of(p, (uint64_t)message->offset),
+                                     .may_repeat = true};
+    enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, &meta);
+    take_schema(k, &list->items, mark, meta.schema_bytes);
+    if (outcome == DEBEZIUM_CHANGE && is_repeated(p, &meta)) {
+        list->items.len = mark;
+        meta.xid = 0;
+        meta.source_xid = 0;
+    } else if (outcome != DEBEZIUM_IGNORED) {
+        k->received += 1;
+        k->doubtful += outcome == DEBEZIUM_QUARANTINED && meta.xid == 0;
+        remember_place(p, &meta);
+    }
+    add_entry(k, p, list, mark, message, &meta);
+    return STATUS_OK;
+}
+
+enum status kafka_record_take(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
+                              struct error *err)
+{
+    if (!p->assigned) {
+        return STATUS_OK; /* was held back while this was under way: it comes again */
+    }
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return kafka_partition_error(k, p, message, err);
+    }
+    if (p->verify) {
+        p->verify = false;
+        if ((uint64_t)message->offset + 1 == p->next) {
+            return kafka_partition_verify(p, kafka_partition_check(message), err);
+        }
+    }
+    return (uint64_t)message->offset < p->next ? STATUS_OK : take_new(k, p, message, err);
+}
