@@ -116,8 +116,9 @@ status)
     for name in broker connect; do
         if pid_runs "$name"; then echo "$name    runs on port $(cluster_port "$name"), pid $(cat "$RUN/$name.pid")"; else echo "$name    stopped"; fi
     done
-    pid_runs connect && connect_ask GET /connectors/acme/status |
-        sed -n 's/.*"tasks":\[{"id":0,"state":"\([A-Z]*\)".*/debezium   \1/p'
+    if pid_runs connect; then
+        connect_ask GET /connectors/acme/status | sed -n 's/.*"tasks":\[{"id":0,"state":"\([A-Z]*\)".*/debezium   \1/p'
+    fi
     ;;
 *)
     say "usage: kafka.sh start|stop|status"
