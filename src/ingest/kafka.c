@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { NUDGE_RECORDS = 64, NUDGE_US = 10000, NUDGE_PARTITION_US = 100 };
 enum { OPEN_WAIT_US = 10000000, OPEN_ASK_MS = 2000, TIMEOUT_MS = 1000, TOPIC_BYTES_MAX = 249 };
 
 static struct kafka *self(struct source *s)
@@ -295,6 +296,19 @@ static bool is_satisfied(const struct kafka *k)
     return true;
 }
 
+/* The queue has been full, or nearly, and is running low. */
+static void keep_fetching(struct kafka *k)
+{
+    size_t len = rd_kafka_queue_length(k->queue);
+    k->queue_peak = len > k->queue_peak ? len : k->queue_peak;
+    if (k->queue_peak < NUDGE_RECORDS || len > k->queue_peak / 2 || clock_mono_us() < k->nudge_at_us) {
+        return;
+    }
+    kafka_watch_nudge(k);
+    k->nudge_at_us = clock_mono_us() + NUDGE_US + (int64_t)k->partition_count * NUDGE_PARTITION_US;
+    k->queue_peak = len;
+}
+
 static enum status finish_turn(struct kafka *k, struct error *err)
 {
     TRY(k->whole ? kafka_transaction_turn(k, err) : kafka_commit_batch(k, err));
@@ -332,6 +346,7 @@ static enum status kafka_poll(struct source *s, uint64_t budget_bytes, bool *mor
         return err->status;
     }
     *more = count > 0;
+    keep_fetching(k);
     enum status st = finish_turn(k, err);
     *more = *more && st == STATUS_OK;
     return st;

@@ -120,6 +120,7 @@ struct kafka_watch {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stop;                  /* under the lock */
+    bool nudge;                 /* under the lock: see kafka_watch_nudge */
     struct kafka_sights sights; /* under the lock */
     bool in_doubt;              /* under the lock: not connected, or a topic is missing: look more often */
     int64_t interval_us;
@@ -149,6 +150,8 @@ struct kafka {
     struct kafka_watch watch;
     struct debezium *decoder;
     rd_kafka_message_t *messages[KAFKA_MESSAGES];
+    size_t queue_peak; /* the most that was in the queue since the last nudge */
+    int64_t nudge_at_us;
 
     /* Commits. */
     struct kafka_list batch; /* without a transaction topic */
@@ -220,6 +223,9 @@ int64_t kafka_client_number(const struct kafka *k, const char *property);
 enum status kafka_watch_look(struct kafka *k, int timeout_ms, struct kafka_sights *out, struct error *err);
 enum status kafka_watch_start(struct kafka *k, struct error *err);
 void kafka_watch_stop(struct kafka *k);
+/* To be called when the queue runs low. librdkafka (before 2.2) looks only once a second whether a queue that was full
+ * has room again, unless a broker's thread is woken by some other request: the watcher makes a small one. */
+void kafka_watch_nudge(struct kafka *k);
 /* First and next offset of a partition, as the broker says. False where it does not answer. */
 bool kafka_watch_range(struct kafka *k, const struct kafka_partition *p, int64_t *low, int64_t *high);
 

@@ -28,8 +28,8 @@ static const struct property defaults[] = {
     {"topic.metadata.refresh.interval.ms", "5000"},
     {"fetch.wait.max.ms", "500"},
     {"queued.min.messages", "1000000"}, /* the next one is the limit that counts */
-    {"queued.max.messages.kbytes", "65536"},
-    {"fetch.max.bytes", "16777216"},
+    {"queued.max.messages.kbytes", "32768"},
+    {"fetch.max.bytes", "4194304"}, /* as sent: unpacked it may be ten times that */
     {"reconnect.backoff.max.ms", "5000"},
     {"session.timeout.ms", "2000"}, /* no group is joined: how long an offset commit waits for its coordinator */
     {"log.connection.close", "false"},

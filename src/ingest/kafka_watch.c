@@ -12,7 +12,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-enum { ASK_MS = 2000, DOUBT_INTERVAL_US = 500000 };
+enum { ASK_MS = 2000, NUDGE_MS = 200, DOUBT_INTERVAL_US = 500000 };
 
 static struct kafka_sight *add_sight(struct kafka_sights *out, enum kafka_sight_kind kind, uint32_t topic_idx)
 {
@@ -160,6 +160,31 @@ enum status kafka_watch_look(struct kafka *k, int timeout_ms, struct kafka_sight
 
 /* ---- the thread ---- */
 
+void kafka_watch_nudge(struct kafka *k)
+{
+    pthread_mutex_lock(&k->watch.lock);
+    k->watch.nudge = true;
+    pthread_cond_signal(&k->watch.wake);
+    pthread_mutex_unlock(&k->watch.lock);
+}
+
+/* A request to every leader. */
+static void nudge_brokers(struct kafka *k)
+{
+    rd_kafka_topic_partition_list_t *which = rd_kafka_topic_partition_list_new(8);
+    rd_kafka_topic_partition_list_t *answer = NULL;
+    for (uint32_t i = 0; i < k->topic_count; i++) {
+        for (int32_t p = 0; p < k->topics[i].watched; p++) {
+            (void)rd_kafka_topic_partition_list_add(which, k->topics[i].name, p);
+        }
+    }
+    if (which->cnt > 0) {
+        (void)ask_offsets(k, which, RD_KAFKA_OFFSET_END, NUDGE_MS, &answer);
+        rd_kafka_topic_partition_list_destroy(answer);
+    }
+    rd_kafka_topic_partition_list_destroy(which);
+}
+
 static void wait_until(struct kafka_watch *w, int64_t until_us)
 {
     struct timespec at = {.tv_sec = (time_t)(until_us / 1000000), .tv_nsec = (long)(until_us % 1000000) * 1000};
@@ -191,6 +216,13 @@ static void *watch_main(void *arg)
     int64_t at_us = clock_mono_us();
     pthread_mutex_lock(&w->lock);
     while (!w->stop) {
+        if (w->nudge) {
+            w->nudge = false;
+            pthread_mutex_unlock(&w->lock);
+            nudge_brokers(k);
+            pthread_mutex_lock(&w->lock);
+            continue;
+        }
         int64_t pause = w->in_doubt || !all ? DOUBT_INTERVAL_US : w->interval_us;
         pause = pause < w->interval_us ? pause : w->interval_us;
         if (clock_mono_us() < at_us + pause) {

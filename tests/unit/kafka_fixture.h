@@ -205,6 +205,13 @@ static inline void fixture_release(struct fixture *f)
 static inline void fixture_topic(struct fixture *f, const char *name, int partitions)
 {
     assert_int_equal(rd_kafka_mock_topic_create(f->cluster, name, partitions, 1), RD_KAFKA_RESP_ERR_NO_ERROR);
+    if (f->cluster == rd_kafka_handle_mock_cluster(f->owner)) { /* else the producer learns of it a second later */
+        const rd_kafka_metadata_t *metadata = NULL;
+        rd_kafka_topic_t *topic = rd_kafka_topic_new(f->owner, name, NULL);
+        assert_int_equal(rd_kafka_metadata(f->owner, 0, topic, &metadata, 5000), RD_KAFKA_RESP_ERR_NO_ERROR);
+        rd_kafka_metadata_destroy(metadata);
+        rd_kafka_topic_destroy(topic);
+    }
 }
 
 static inline void fixture_send(rd_kafka_t *producer, const char *topic, int partition, const char *key,
@@ -283,6 +290,41 @@ static inline void fixture_change(struct fixture *f, struct change c)
 static inline void fixture_row(struct fixture *f, int partition, int id)
 {
     fixture_change(f, (struct change){.partition = partition, .id = id});
+}
+
+/* ---- a transaction topic, for tables s.t and s.u ---- */
+
+static inline void fixture_init_whole(struct fixture *f, const char *ddl)
+{
+    fixture_init(f, ddl);
+    f->transaction_topic = "p.transaction";
+    fixture_topic(f, "p.s.t", 2);
+    fixture_topic(f, "p.s.u", 1);
+    fixture_topic(f, "p.transaction", 1);
+}
+
+static inline void fixture_begin(struct fixture *f, int xid, uint64_t lsn)
+{
+    char value[200];
+    snprintf(value, sizeof value,
+             "{\"status\":\"BEGIN\",\"id\":\"%d:%" PRIu64
+             "\",\"event_count\":null,\"data_collections\":null,\"ts_ms\":%" PRIu64 "}",
+             xid, lsn, lsn);
+    fixture_send(f->owner, "p.transaction", 0, "{}", value);
+}
+
+/* A row's time is its lsn, too: never later than its commit's. */
+static inline void fixture_end(struct fixture *f, int xid, uint64_t lsn, int rows_t, int rows_u)
+{
+    char value[400];
+    snprintf(value, sizeof value,
+             "{\"status\":\"END\",\"id\":\"%d:%" PRIu64
+             "\",\"event_count\":9,\"data_collections\":[{\"data_collection\":\"s.t\",\"event_count\":%d},"
+             "{\"data_collection\":\"s.other\",\"event_count\":9},{\"event_count\":%d,\"data_collection\":\"s.u\"}],"
+             "\"ts_ms\":%" PRIu64 "}",
+             xid, lsn, rows_t, rows_u, lsn);
+    fixture_send(f->owner, "p.transaction", 0, "{}", value);
+    fixture_flush(f);
 }
 
 /* ---- the source ---- */

@@ -1,50 +1,16 @@
 /* Whole source transactions by Debezium's transaction topic, on librdkafka's mock cluster. */
 #include "kafka_fixture.h"
 
-#include <unistd.h>
 
 static const char ddl[] = "CREATE TABLE s.t(id int PRIMARY KEY, v text); CREATE TABLE s.u(id int PRIMARY KEY, v text);";
-
-static void set_up(struct fixture *f)
-{
-    fixture_init(f, ddl);
-    f->transaction_topic = "p.transaction";
-    fixture_topic(f, "p.s.t", 2);
-    fixture_topic(f, "p.s.u", 1);
-    fixture_topic(f, "p.transaction", 1);
-}
-
-static void begin(struct fixture *f, int xid, uint64_t lsn)
-{
-    char value[200];
-    snprintf(value, sizeof value,
-             "{\"status\":\"BEGIN\",\"id\":\"%d:%" PRIu64
-             "\",\"event_count\":null,\"data_collections\":null,\"ts_ms\":%" PRIu64 "}",
-             xid, lsn, lsn);
-    fixture_send(f->owner, "p.transaction", 0, "{}", value);
-}
-
-/* A row's time is its lsn, too: never later than its commit's. */
-static void end(struct fixture *f, int xid, uint64_t lsn, int rows_t, int rows_u)
-{
-    char value[400];
-    snprintf(value, sizeof value,
-             "{\"status\":\"END\",\"id\":\"%d:%" PRIu64
-             "\",\"event_count\":9,\"data_collections\":[{\"data_collection\":\"s.t\",\"event_count\":%d},"
-             "{\"data_collection\":\"s.other\",\"event_count\":9},{\"event_count\":%d,\"data_collection\":\"s.u\"}],"
-             "\"ts_ms\":%" PRIu64 "}",
-             xid, lsn, rows_t, rows_u, lsn);
-    fixture_send(f->owner, "p.transaction", 0, "{}", value);
-    fixture_flush(f);
-}
 
 static void rows_of_all_topics_are_one_commit_when_the_end_is_late(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f);
+    fixture_init_whole(&f, ddl);
     fixture_change(&f, (struct change){.partition = 1, .id = 90, .op = 'r'}); /* a snapshot's row */
-    begin(&f, 7, 100);
+    fixture_begin(&f, 7, 100);
     fixture_change(&f, (struct change){.partition = 0, .id = 1, .xid = 7, .order = 2, .base = 50, .lsn = 101});
     fixture_change(&f, (struct change){.table = "u", .id = 2, .xid = 7, .order = 1, .base = 50, .lsn = 100});
     fixture_flush(&f);
@@ -52,7 +18,7 @@ static void rows_of_all_topics_are_one_commit_when_the_end_is_late(void **state)
     fixture_turns_for(&f, 300000);
     assert_int_equal(f.log.rows, 0 + (f.log.rows == 1)); /* the snapshot's may be alone or wait */
     fixture_change(&f, (struct change){.partition = 0, .id = 4, .xid = 8, .order = 1, .base = 110, .lsn = 111});
-    end(&f, 7, 110, 2, 1); /* one row is missing yet */
+    fixture_end(&f, 7, 110, 2, 1); /* one row is missing yet */
     fixture_turns_for(&f, 300000);
     assert_true(f.log.rows <= 1);
     buffer_reset(&f.log.text);
@@ -68,8 +34,8 @@ static void rows_of_all_topics_are_one_commit_when_the_end_is_late(void **state)
     fixture_expect_position(&f, "p.transaction:0", 2);
     buffer_reset(&f.log.text);
     fixture_open(&f, false); /* and is read again */
-    begin(&f, 8, 110);
-    end(&f, 8, 112, 1, 0);
+    fixture_begin(&f, 8, 110);
+    fixture_end(&f, 8, 112, 1, 0);
     fixture_turns_for(&f, 500000);
     fixture_expect(&f, "8: +4|");
     fixture_expect_position(&f, "kafka.transaction_lsn", 112);
@@ -82,7 +48,7 @@ static void transactions_are_committed_in_the_source_s_order_whatever_comes_firs
     struct fixture f;
     char want[2000];
     size_t at = 0;
-    set_up(&f);
+    fixture_init_whole(&f, ddl);
     fixture_open(&f, false);
     for (int i = 0; i < 40; i++) { /* rows of t first, then the markers, then those of u */
         uint64_t lsn = 1000 + (uint64_t)i * 10;
@@ -94,8 +60,8 @@ static void transactions_are_committed_in_the_source_s_order_whatever_comes_firs
     fixture_turns_for(&f, 100000);
     for (int i = 0; i < 40; i++) {
         uint64_t lsn = 1000 + (uint64_t)i * 10;
-        begin(&f, 100 + i, lsn);
-        end(&f, 100 + i, lsn + 10, 1, 1);
+        fixture_begin(&f, 100 + i, lsn);
+        fixture_end(&f, 100 + i, lsn + 10, 1, 1);
     }
     fixture_turns_for(&f, 100000);
     assert_int_equal(f.log.rows, 0);
@@ -114,21 +80,21 @@ static void what_connect_sends_again_is_not_waited_for(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f);
+    fixture_init_whole(&f, ddl);
     fixture_open(&f, false);
     for (int round = 0; round < 2; round++) {
-        begin(&f, 7, 100);
+        fixture_begin(&f, 7, 100);
         fixture_change(&f, (struct change){.id = 1, .xid = 7, .order = 1, .base = 90, .lsn = 100});
-        end(&f, 7, 105, 1, 0);
+        fixture_end(&f, 7, 105, 1, 0);
         fixture_turns_for(&f, 200000);
         if (round == 0) { /* the second time the program has just been started, and one row less comes */
             fixture_open(&f, false);
         }
     }
-    end(&f, 7, 105, 2, 0);
-    begin(&f, 8, 105);
+    fixture_end(&f, 7, 105, 2, 0);
+    fixture_begin(&f, 8, 105);
     fixture_change(&f, (struct change){.id = 2, .xid = 8, .order = 1, .base = 105, .lsn = 107});
-    end(&f, 8, 110, 1, 0);
+    fixture_end(&f, 8, 110, 1, 0);
     fixture_turns_for(&f, 400000);
     buffer_append_byte(&f.log.text, '\0');
     const char *text = (const char *)f.log.text.data;
@@ -139,91 +105,21 @@ static void what_connect_sends_again_is_not_waited_for(void **state)
     fixture_release(&f);
 }
 
-static void a_transaction_without_an_end_is_given_up_after_its_time(void **state)
-{
-    (void)state;
-    struct fixture f;
-    struct source_status status;
-    set_up(&f);
-    f.transaction_timeout_us = 600000;
-    begin(&f, 7, 100);
-    fixture_change(&f, (struct change){.id = 1, .xid = 7, .order = 1, .base = 90, .lsn = 100});
-    begin(&f, 8, 105);
-    fixture_change(&f, (struct change){.id = 2, .xid = 8, .order = 1, .base = 105, .lsn = 107});
-    end(&f, 8, 110, 1, 0);
-    fixture_open(&f, false);
-    fixture_turns_for(&f, 300000);
-    assert_int_equal(f.log.rows, 0);
-    fixture_until_rows(&f, 2);
-    fixture_expect(&f, "7: +1|8: +2|");
-    /* What comes of it later goes with the next. */
-    fixture_change(&f, (struct change){.table = "u", .id = 3, .xid = 7, .order = 2, .base = 90, .lsn = 101});
-    end(&f, 7, 105, 1, 1);
-    fixture_until_rows(&f, 3);
-    /* A row that no marker tells of. */
-    fixture_change(&f, (struct change){.table = "u", .id = 4, .xid = 9, .order = 1, .base = 110, .lsn = 112});
-    fixture_flush(&f);
-    fixture_until_rows(&f, 4);
-    source_kafka_methods.status(f.source, &status);
-    assert_string_equal(status.detail, "");
-    fixture_release(&f);
-}
-
-static void a_transaction_larger_than_memory_is_handed_over_in_pieces(void **state)
-{
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    fixture_set(&f, "queued.max.messages.kbytes", "64");
-    fixture_set(&f, "fetch.max.bytes", "100000");
-    fixture_set(&f, "message.max.bytes", "50000");
-    fixture_set(&f, "fetch.message.max.bytes", "50000");
-    begin(&f, 7, 100);
-    fixture_flush(&f);
-    int rows = 6000;
-    for (int i = 0; i < rows; i++) { /* 4 MB, and as much of a later one in another topic */
-        fixture_change(&f, (struct change){.partition = i % 2,
-                                           .id = i,
-                                           .xid = 7,
-                                           .order = i + 1,
-                                           .base = 90,
-                                           .lsn = 100 + (uint64_t)i,
-                                           .width = 400});
-        fixture_change(&f,
-                       (struct change){
-                           .table = "u", .id = i, .xid = 8, .order = i + 1, .base = 10000, .lsn = 10100 + (uint64_t)i});
-    }
-    fixture_flush(&f);
-    fixture_open(&f, false);
-    fixture_turns_for(&f, 1500000);
-    assert_int_equal(f.log.rows, 0);
-    end(&f, 7, 10000, rows, 0);
-    fixture_until_rows(&f, (uint64_t)rows);
-    assert_true(f.log.chunks > 2);
-    buffer_append_byte(&f.log.text, '\0');
-    assert_null(strchr((const char *)f.log.text.data, 'u'));
-    begin(&f, 8, 10000);
-    end(&f, 8, 20000, 0, rows);
-    fixture_until_rows(&f, 2 * (uint64_t)rows);
-    assert_int_equal(f.log.commits, 2);
-    fixture_release(&f);
-}
-
 static void once_leaves_what_is_not_whole_for_the_next_run(void **state)
 {
     (void)state;
     struct fixture f;
-    set_up(&f);
-    begin(&f, 7, 100);
+    fixture_init_whole(&f, ddl);
+    fixture_begin(&f, 7, 100);
     fixture_change(&f, (struct change){.id = 1, .xid = 7, .order = 1, .base = 90, .lsn = 100});
-    end(&f, 7, 105, 1, 0);
-    begin(&f, 8, 105);
+    fixture_end(&f, 7, 105, 1, 0);
+    fixture_begin(&f, 8, 105);
     fixture_change(&f, (struct change){.id = 2, .xid = 8, .order = 1, .base = 105, .lsn = 107});
     fixture_flush(&f);
     fixture_open(&f, true);
     fixture_until_end(&f);
     fixture_expect(&f, "7: +1|");
-    end(&f, 8, 110, 1, 0);
+    fixture_end(&f, 8, 110, 1, 0);
     fixture_open(&f, true);
     fixture_until_end(&f);
     fixture_expect(&f, "8: +2|");
@@ -249,8 +145,6 @@ int main(void)
         cmocka_unit_test(rows_of_all_topics_are_one_commit_when_the_end_is_late),
         cmocka_unit_test(transactions_are_committed_in_the_source_s_order_whatever_comes_first),
         cmocka_unit_test(what_connect_sends_again_is_not_waited_for),
-        cmocka_unit_test(a_transaction_without_an_end_is_given_up_after_its_time),
-        cmocka_unit_test(a_transaction_larger_than_memory_is_handed_over_in_pieces),
         cmocka_unit_test(once_leaves_what_is_not_whole_for_the_next_run),
         cmocka_unit_test(a_transaction_topic_with_several_partitions_is_refused),
     };

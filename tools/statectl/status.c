@@ -113,6 +113,14 @@ static void print_lsn(struct buffer *out, const char *name, size_t name_len, uin
     }
 }
 
+/* What a Kafka position is verified by: nothing for people. */
+static bool is_check(const char *name, size_t len)
+{
+    static const char suffix[] = ".check";
+    size_t suffix_len = sizeof suffix - 1;
+    return len > suffix_len && memcmp(name + len - suffix_len, suffix, suffix_len) == 0;
+}
+
 /* Calls for each "position.NAME=VALUE" line. */
 static void print_positions(struct bytes text, bool json, struct buffer *out)
 {
@@ -122,8 +130,9 @@ static void print_positions(struct bytes text, bool json, struct buffer *out)
         size_t len = end == NULL ? text.len - at : (size_t)(end - (text.data + at));
         const char *line = (const char *)text.data + at;
         const char *equals = memchr(line, '=', len);
-        if (len > 9 && memcmp(line, "position.", 9) == 0 && equals != NULL) {
-            size_t name_len = (size_t)(equals - line) - 9;
+        bool known = len > 9 && memcmp(line, "position.", 9) == 0 && equals != NULL;
+        size_t name_len = known ? (size_t)(equals - line) - 9 : 0;
+        if (known && (json || !is_check(line + 9, name_len))) {
             if (json) {
                 buffer_printf(out, "%s\"%.*s\":\"", first ? "" : ",", (int)name_len, line + 9);
             } else {
@@ -172,6 +181,9 @@ static void print_text(struct ctl *c, struct bytes text, bool running, struct bu
                   number_of(text, "checkpoint_seq_next"));
     buffer_printf(out, "source        %s %s\n", text_of(text, "source", a, sizeof a),
                   text_of(text, "source_position", b, sizeof b));
+    if (text_of(text, "source_detail", b, sizeof b)[0] != '\0') {
+        buffer_printf(out, "              %s\n", b);
+    }
     print_positions(text, false, out);
     buffer_printf(out, "lag           %" PRIu64 " bytes, %.1f s\n", number_of(text, "source_lag_bytes"),
                   lag_seconds(text));
