@@ -1,10 +1,12 @@
 """Through a real Kafka broker and a real Debezium: what the sink shows is what the source itself answers, whatever is killed.
-KAFKA_KILLS sets how often something is killed (default 6)."""
+KAFKA_KILLS sets how often something is killed (default 6), KAFKA_KEEP a folder for what is needed to explain a failure."""
+import contextlib
 import csv
 import decimal
 import os
 import random
 import re
+import shutil
 import time
 
 import pytest
@@ -333,6 +335,25 @@ def assert_mode(pipe, source, mode):
 
 # ---- faults ----
 
+@contextlib.contextmanager
+def evidence(stand, pipe, prefix):
+    """Where the test fails and KAFKA_KEEP names a folder, the topics' records and the store are kept there."""
+    try:
+        yield
+    except AssertionError:
+        keep = os.environ.get("KAFKA_KEEP")
+        if keep:
+            pipe.procd.kill()
+            stand.revive()
+            shutil.copytree(pipe.folder, keep, dirs_exist_ok=True)
+            shutil.copy(stand.connect.log, keep)
+            for topic in stand.broker.topics():
+                if topic.startswith(prefix):
+                    with open(f"{keep}/{topic}.tsv", "wb") as f:
+                        f.writelines(b"%d:%d\t%s\t%s\n" % (m.partition(), m.offset(), m.key() or b"", m.value() or b"-") for m in stand.broker.consume(topic))
+        raise
+
+
 def test_broker_connect_and_procd_killed_at_random_under_load(latest, pipeline, source, sink, debezium, prefix, folder):
     acme.prepare(source)
     acme.fill(source, 100)
@@ -342,6 +363,14 @@ def test_broker_connect_and_procd_killed_at_random_under_load(latest, pipeline, 
     pipe = kafka_pipeline(pipeline, latest, prefix)
     pipe.start()
     assert_settles(pipe, source, "after the snapshot")
+    with evidence(latest, pipe, prefix):
+        kill_under_load(latest, pipe, source, sink)
+    pipe.stop()
+    assert pipe.ctl("verify", timeout=120).stdout.startswith("same")
+    assert_a_fresh_fold_is_the_same(pipe, folder)
+
+
+def kill_under_load(latest, pipe, source, sink):
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
     rng = random.Random(seed)
@@ -376,9 +405,6 @@ def test_broker_connect_and_procd_killed_at_random_under_load(latest, pipeline, 
     assert_settles(pipe, source, f"seed {seed}, after {victims}", 120)
     checker.end()
     assert pipe.status()["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:3000]
-    pipe.stop()
-    assert pipe.ctl("verify", timeout=120).stdout.startswith("same"), f"seed {seed}"
-    assert_a_fresh_fold_is_the_same(pipe, folder)
 
 
 def test_without_the_transaction_topic_the_end_is_the_same(latest, pipeline, source, sink, debezium, prefix):
