@@ -87,22 +87,49 @@ class Java:
             raise AssertionError(f"{e}\n{self.tail()}") from None
 
 
-class Broker(Java):
-    """One broker that is its own controller. `settings`: more of its properties."""
+def certificate(folder):
+    """A key and a certificate of its own for 127.0.0.1, in one PEM file."""
+    done = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                           "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder / "both.pem").write_text((folder / "key.pem").read_text() + (folder / "certificate.pem").read_text())
+    return folder / "certificate.pem"
 
-    def __init__(self, folder, version, **settings):
+
+class Broker(Java):
+    """One broker that is its own controller. `password`: of the user logfold at another port, by SCRAM-SHA-512 over TLS, too.
+    `settings`: more of its properties ('_' stands for '.')."""
+
+    def __init__(self, folder, version, password=None, **settings):
         classpath = jars("kafka", version)
         self.port = free_port()
         controller = free_port()
         folder.mkdir(exist_ok=True)
         properties = fill("broker.properties", folder / "broker.properties", FOLDER=folder, BROKER_PORT=self.port, CONTROLLER_PORT=controller)
+        if password:
+            settings.update(self._secure(folder, controller))
         with open(properties, "a", encoding="utf-8") as f:
             f.writelines(f"{k.replace('_', '.')}={v}\n" for k, v in settings.items())
         super().__init__("broker", "256m", folder, classpath, ["kafka.Kafka", properties])
+        user = ["--add-scram", f"SCRAM-SHA-512=[name=logfold,password={password}]"] if password else []
         done = subprocess.run(["java", "-Xmx128m", "-cp", f"{classpath}/*", "kafka.tools.StorageTool", "format", "-t",
-                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties], capture_output=True, text=True, timeout=120, check=False)
+                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties, *user],
+                              capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         self.start()
+
+    def _secure(self, folder, controller):
+        self.secure_port = free_port()
+        self.certificate = certificate(folder)
+        return {"listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller},SECURE://127.0.0.1:{self.secure_port}",
+                "advertised.listeners": f"PLAINTEXT://{self.address},SECURE://127.0.0.1:{self.secure_port}",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+                "listener.name.secure.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+                "listener.name.secure.scram-sha-512.sasl.jaas.config":
+                    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+                "listener.name.secure.ssl.keystore.type": "PEM",
+                "listener.name.secure.ssl.keystore.location": folder / "both.pem"}
 
     @property
     def address(self):
