@@ -213,6 +213,7 @@ static enum status open_all(struct kafka *k, struct error *err)
     if (st != STATUS_OK && st != STATUS_RETRY) {
         return st;
     }
+    k->lost_told = st == STATUS_RETRY; /* by the caller */
     enum status started = kafka_watch_start(k, err);
     return started != STATUS_OK ? started : st;
 }
@@ -259,9 +260,6 @@ static enum status take_messages(struct kafka *k, uint64_t *used, size_t *count,
     enum status st = STATUS_OK;
     ssize_t n = rd_kafka_consume_batch_queue(k->queue, 0, k->messages, KAFKA_MESSAGES);
     *count = n > 0 ? (size_t)n : 0;
-    if (*count > 0) {
-        kafka_client_alive(k);
-    }
     for (size_t i = 0; i < *count; i++) {
         st = st == STATUS_OK ? take_message(k, k->messages[i], used, err) : st;
         rd_kafka_message_destroy(k->messages[i]);

@@ -97,7 +97,13 @@ struct kafka_topic {
 };
 
 /* What the watcher has seen. */
-enum kafka_sight_kind { KAFKA_SIGHT_PARTITION, KAFKA_SIGHT_MISSING, KAFKA_SIGHT_REFUSED, KAFKA_SIGHT_ALIVE };
+enum kafka_sight_kind {
+    KAFKA_SIGHT_PARTITION,
+    KAFKA_SIGHT_MISSING,
+    KAFKA_SIGHT_REFUSED,
+    KAFKA_SIGHT_ALIVE,
+    KAFKA_SIGHT_AWAY
+};
 struct kafka_sight {
     enum kafka_sight_kind kind;
     uint32_t topic_idx;
@@ -105,7 +111,7 @@ struct kafka_sight {
     int32_t partition_count;
     int64_t low;
     int64_t high;
-    int64_t begun_us; /* ALIVE: when the question was asked that was answered */
+    int64_t begun_us; /* ALIVE, AWAY: when the question was asked */
     rd_kafka_resp_err_t code;
 };
 struct kafka_sights {
@@ -199,6 +205,7 @@ struct kafka {
     bool connected;
     bool refused; /* by authentication or TLS */
     int64_t lost_at_us;
+    bool lost_told;
     char detail[KAFKA_DETAIL_BYTES];
     char waiting_detail[KAFKA_DETAIL_BYTES];
     struct error failure; /* met in a callback; status OK = none */
@@ -213,8 +220,11 @@ struct kafka {
 /* kafka_client.c: URL, properties, callbacks, what connection faults mean. */
 enum status kafka_client_open(struct kafka *k, struct error *err);
 void kafka_client_close(struct kafka *k);
-/* Something has come from a broker. */
+/* A broker has answered a question that was asked after the loss. Records do not tell: they may have been fetched
+ * before. */
 void kafka_client_alive(struct kafka *k);
+/* Nobody answered at `at_us`. `why` is told unless something better is known. */
+void kafka_client_away(struct kafka *k, const char *why, int64_t at_us);
 /* The configured value of a whole-number property. */
 int64_t kafka_client_number(const struct kafka *k, const char *property);
 

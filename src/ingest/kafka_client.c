@@ -116,13 +116,17 @@ static void on_log(const rd_kafka_t *client, int level, const char *facility, co
     message_line(MESSAGE_DEBUG, "kafka", "%s: %s", facility, text);
 }
 
-static void lose(struct kafka *k)
+void kafka_client_away(struct kafka *k, const char *why, int64_t at_us)
 {
+    if (k->detail[0] == '\0') {
+        snprintf(k->detail, sizeof k->detail, "%s", why);
+    }
     if (k->connected) {
         message_line(MESSAGE_WARN, "source", "lost the connection to Kafka: %s; trying again", k->detail);
+        k->lost_told = true;
     }
     k->connected = false;
-    k->lost_at_us = clock_mono_us();
+    k->lost_at_us = at_us > k->lost_at_us ? at_us : k->lost_at_us;
     pthread_mutex_lock(&k->watch.lock);
     k->watch.in_doubt = true;
     pthread_mutex_unlock(&k->watch.lock);
@@ -142,10 +146,7 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
         snprintf(k->detail, sizeof k->detail, "%s", reason);
         return;
     }
-    if (k->detail[0] == '\0') {
-        snprintf(k->detail, sizeof k->detail, "%s", reason);
-    }
-    lose(k);
+    kafka_client_away(k, reason, clock_mono_us());
 }
 
 static void on_offsets(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *offsets,
@@ -167,10 +168,11 @@ void kafka_client_alive(struct kafka *k)
     if (k->connected) {
         return;
     }
-    if (k->lost_at_us != 0) {
+    if (k->lost_told) {
         message_line(MESSAGE_INFO, "source", "connected to Kafka again");
     }
     k->connected = true;
+    k->lost_told = false;
     k->refused = false;
     k->detail[0] = '\0';
 }

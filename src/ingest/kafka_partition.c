@@ -282,6 +282,9 @@ static enum status take_sight(struct kafka *k, const struct kafka_sight *s, rd_k
             kafka_client_alive(k);
         }
         return STATUS_OK;
+    case KAFKA_SIGHT_AWAY:
+        kafka_client_away(k, rd_kafka_err2str(s->code), s->begun_us);
+        return STATUS_OK;
     }
     return STATUS_OK;
 }
@@ -329,7 +332,6 @@ enum status kafka_partition_error(struct kafka *k, struct kafka_partition *p, co
     switch ((int)message->err) {
     case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         met_end(p, message->offset);
-        kafka_client_alive(k);
         return STATUS_OK;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:

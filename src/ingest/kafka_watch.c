@@ -133,6 +133,9 @@ static enum status look(struct kafka *k, int timeout_ms, struct kafka_sights *ou
     *all = false;
     rd_kafka_resp_err_t code = rd_kafka_metadata(k->client, 0, NULL, &md, timeout_ms);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        struct kafka_sight *away = add_sight(out, KAFKA_SIGHT_AWAY, 0);
+        away->code = code;
+        away->begun_us = begun_us;
         return error_set(err, STATUS_RETRY, 0, "could not reach Kafka: %s", rd_kafka_err2str(code));
     }
     *all = true;

@@ -63,11 +63,13 @@ static void partitions_that_were_added_are_found(void **state)
              rd_kafka_mock_cluster_bootstraps(second));
     assert_true(strlen(both) < sizeof f.url);
     memcpy(f.url, both, strlen(both) + 1);
+    (void)rd_kafka_mock_broker_set_down(second, 1);
     fixture_open(&f, false);
     fixture_turns_for(&f, 100000);
     assert_int_equal(f.log.rows, 5);
     (void)rd_kafka_mock_broker_set_down(first, 1);
     (void)rd_kafka_mock_broker_set_down(first, 2);
+    (void)rd_kafka_mock_broker_set_up(second, 1);
     fixture_until_rows(&f, 15);
     fixture_turns_for(&f, 100000);
     assert_int_equal(f.log.rows, 15);
@@ -168,6 +170,16 @@ static void an_offset_out_of_range_while_running_is_asked_again_or_an_error(void
     fixture_release(&f);
 }
 
+static void until_connected(struct fixture *f, bool want, struct source_status *status)
+{
+    int64_t deadline = clock_mono_us() + WAIT_US;
+    do {
+        fixture_turns_for(f, 50000);
+        source_kafka_methods.status(f->source, status);
+    } while (status->connected != want && clock_mono_us() < deadline);
+    assert_int_equal(status->connected, want);
+}
+
 static void brokers_that_go_and_come_are_followed(void **state)
 {
     (void)state;
@@ -182,12 +194,7 @@ static void brokers_that_go_and_come_are_followed(void **state)
     fixture_until_rows(&f, 2);
     (void)rd_kafka_mock_broker_set_down(f.cluster, 1);
     (void)rd_kafka_mock_broker_set_down(f.cluster, 2);
-    int64_t deadline = clock_mono_us() + WAIT_US;
-    do {
-        fixture_turns_for(&f, 50000);
-        source_kafka_methods.status(f.source, &status);
-    } while (status.connected && clock_mono_us() < deadline);
-    assert_false(status.connected);
+    until_connected(&f, false, &status);
     assert_string_not_equal(status.detail, "");
     (void)rd_kafka_mock_broker_set_up(f.cluster, 1);
     (void)rd_kafka_mock_broker_set_up(f.cluster, 2);
@@ -195,8 +202,7 @@ static void brokers_that_go_and_come_are_followed(void **state)
     fixture_row(&f, 1, 4);
     fixture_until_rows(&f, 4);
     fixture_flush(&f);
-    source_kafka_methods.status(f.source, &status);
-    assert_true(status.connected);
+    until_connected(&f, true, &status);
     fixture_release(&f);
 }
 

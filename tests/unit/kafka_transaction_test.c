@@ -1,7 +1,6 @@
 /* Whole source transactions by Debezium's transaction topic, on librdkafka's mock cluster. */
 #include "kafka_fixture.h"
 
-
 static const char ddl[] = "CREATE TABLE s.t(id int PRIMARY KEY, v text); CREATE TABLE s.u(id int PRIMARY KEY, v text);";
 
 static void rows_of_all_topics_are_one_commit_when_the_end_is_late(void **state)
