@@ -98,7 +98,7 @@ def certificate(folder):
 
 
 class Broker(Java):
-    """One broker that is its own controller. `password`: of the user logfold at another port, by SCRAM-SHA-512 over TLS, too.
+    """One broker that is its own controller. `password`: of the user logfold at another port, by SASL PLAIN over TLS, too.
     `settings`: more of its properties ('_' stands for '.')."""
 
     def __init__(self, folder, version, password=None, **settings):
@@ -108,26 +108,25 @@ class Broker(Java):
         folder.mkdir(exist_ok=True)
         properties = fill("broker.properties", folder / "broker.properties", FOLDER=folder, BROKER_PORT=self.port, CONTROLLER_PORT=controller)
         if password:
-            settings.update(self._secure(folder, controller))
+            settings.update(self._secure(folder, controller, password))
         with open(properties, "a", encoding="utf-8") as f:
             f.writelines(f"{k.replace('_', '.')}={v}\n" for k, v in settings.items())
         super().__init__("broker", "256m", folder, classpath, ["kafka.Kafka", properties])
-        user = ["--add-scram", f"SCRAM-SHA-512=[name=logfold,password={password}]"] if password else []
         done = subprocess.run(["java", "-Xmx128m", "-cp", f"{classpath}/*", "kafka.tools.StorageTool", "format", "-t",
-                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties, *user],
+                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties],
                               capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         self.start()
 
-    def _secure(self, folder, controller):
+    def _secure(self, folder, controller, password):
         self.secure_port = free_port()
         self.certificate = certificate(folder)
         return {"listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller},SECURE://127.0.0.1:{self.secure_port}",
                 "advertised.listeners": f"PLAINTEXT://{self.address},SECURE://127.0.0.1:{self.secure_port}",
                 "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-                "listener.name.secure.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-                "listener.name.secure.scram-sha-512.sasl.jaas.config":
-                    "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+                "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
+                "listener.name.secure.plain.sasl.jaas.config":
+                    f'org.apache.kafka.common.security.plain.PlainLoginModule required user_logfold="{password}";',
                 "listener.name.secure.ssl.keystore.type": "PEM",
                 "listener.name.secure.ssl.keystore.location": folder / "both.pem"}
 
