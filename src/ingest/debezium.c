@@ -38,9 +38,6 @@ struct debezium {
     /* The newest delete: an insert of the same LSN is the second half of a change of key, which may lack values. */
     const struct debezium_table *deleted_from;
     char deleted_lsn[LSN_BYTES_MAX];
-    /* Of the newest record, where it was a delete: its tombstone tells nothing new. */
-    const struct debezium_table *buried_from;
-    uint64_t buried_key_hash;
     size_t schema_bytes; /* of the record at hand */
 };
 
@@ -470,8 +467,8 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
     TRY(finish_row(d, t, record->may_repeat ? EVENT_REMOVE : EVENT_DELETE, out, err));
     remember_delete(d, t, change->lsn);
     if (record->may_repeat && record->key.len > 0) {
-        d->buried_from = t;
-        d->buried_key_hash = checksum_xxh3(record->key.data, record->key.len);
+        record->buried->any = true;
+        record->buried->key_hash = checksum_xxh3(record->key.data, record->key.len);
     }
     return STATUS_OK;
 }
@@ -588,9 +585,9 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
 {
     char reason[JSON_SCAN_REASON_BYTES];
     struct debezium_table *t = record->topic != NULL ? table_of_tombstone(d, record->topic) : NULL;
-    bool told = t != NULL && d->buried_from == t && record->key.len > 0 &&
-                d->buried_key_hash == checksum_xxh3(record->key.data, record->key.len);
-    d->buried_from = NULL;
+    bool told = record->buried->any && record->key.len > 0 &&
+                record->buried->key_hash == checksum_xxh3(record->key.data, record->key.len);
+    record->buried->any = false;
     *outcome = DEBEZIUM_IGNORED;
     if (t == NULL || told || record->key.len == 0) {
         return STATUS_OK;
@@ -711,7 +708,9 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     if (tombstone) {
         st = decode_tombstone(d, record, out, &outcome, &err);
     } else {
-        d->buried_from = NULL;
+        if (record->may_repeat) {
+            record->buried->any = false;
+        }
         st = decode_value(d, record, out, &outcome, meta, &err);
     }
     if (st != STATUS_OK) {

@@ -19,6 +19,12 @@ enum { DEBEZIUM_RAW_BYTES_MAX = 64 * 1024 }; /* of a record, kept in its QUARANT
 
 struct debezium;
 
+/* Of the newest record of a partition, where it was a delete: its tombstone tells nothing new. Zero: none. */
+struct debezium_buried {
+    bool any;
+    uint64_t key_hash;
+};
+
 struct debezium_record {
     struct bytes key;   /* empty where there is none */
     struct bytes value; /* empty = tombstone */
@@ -27,6 +33,7 @@ struct debezium_record {
     /* The same record may come again, and records of several partitions in any order: meta tells its place in the
      * source, a delete is a REMOVE item, and so is a tombstone that does not follow the delete of its key. */
     bool may_repeat;
+    struct debezium_buried *buried; /* the partition's; given where may_repeat */
 };
 
 enum debezium_outcome { DEBEZIUM_IGNORED, DEBEZIUM_CHANGE, DEBEZIUM_QUARANTINED };

@@ -177,7 +177,11 @@ static enum status connect_first(struct kafka *k, struct error *err)
     enum status st;
     do {
         st = kafka_watch_look(k, OPEN_ASK_MS, &sights, err);
-        TRY_GOTO(done, take_messages(k, &used, &count, err)); /* callbacks: why it cannot be reached */
+        enum status taken = take_messages(k, &used, &count, err); /* callbacks: why it cannot be reached */
+        if (taken != STATUS_OK) {
+            st = taken;
+            goto done;
+        }
         if (k->refused && st != STATUS_OK) {
             st = error_set(err, STATUS_INVALID, 0, "could not connect to Kafka: %s", k->detail);
             goto done;

@@ -70,6 +70,7 @@ struct kafka_partition {
     uint64_t ends; /* an end that was met: nothing to read below it is left */
     uint64_t once_end;
     bool once_done;
+    struct debezium_buried buried;
     /* The newest place in the source that has arrived: what is before it is a repetition. */
     uint64_t last_commit_lsn;
     uint64_t last_lsn;

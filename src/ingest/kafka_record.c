@@ -170,7 +170,8 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
                                      .value = bytes_of(message->payload, message->len),
                                      .topic = p->topic->name,
                                      .origin = origin_of(p, (uint64_t)message->offset),
-                                     .may_repeat = true};
+                                     .may_repeat = true,
+                                     .buried = &p->buried};
     enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, &meta);
     take_schema(k, &list->items, mark, meta.schema_bytes);
     if (outcome == DEBEZIUM_CHANGE && is_repeated(p, &meta)) {

@@ -147,15 +147,26 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
 
 /* ---- the rows that are held ---- */
 
+static bool is_older(const struct kafka *k, const struct kafka_entry *e)
+{
+    return e->commit_lsn != 0 && e->commit_lsn < k->newest_lsn && e->time_us != 0 &&
+           (uint64_t)(e->time_us + DATETIME_EPOCH_US) / 1000 <= k->newest_ms;
+}
+
+/* Sent again after its transaction was committed whole. With a transaction_timeout it may be what was missing then. */
+static bool is_repetition(const struct kafka *k, const struct kafka_entry *e)
+{
+    return k->options.transaction_timeout_us == 0 && e->xid != 0 && is_older(k, e) && !is_late(k, e->xid);
+}
+
 /* Of no transaction, or of one that is committed. */
 static bool needs_nothing(struct kafka *k, const struct kafka_entry *e)
 {
     if (e->xid == 0) {
         return true;
     }
-    bool older = e->commit_lsn != 0 && e->commit_lsn < k->newest_lsn && e->time_us != 0 &&
-                 (uint64_t)(e->time_us + DATETIME_EPOCH_US) / 1000 <= k->newest_ms;
-    if ((older || is_late(k, e->xid)) && e->items_len > 0 && !k->orphans_told) {
+    bool older = is_older(k, e);
+    if ((older || is_late(k, e->xid)) && !is_repetition(k, e) && e->items_len > 0 && !k->orphans_told) {
         message_line(MESSAGE_WARN, "source",
                      "rows of transaction %" PRIu64 " have come after its commit; such rows go with the next commit",
                      e->xid);
@@ -215,7 +226,10 @@ static struct kafka_partition *next_due(struct kafka *k, uint64_t xid)
 static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
 {
     for (struct kafka_partition *p = next_due(k, xid); p != NULL; p = next_due(k, xid)) {
-        const struct kafka_entry *e = kafka_list_at(&p->held, 0);
+        struct kafka_entry *e = kafka_list_at(&p->held, 0);
+        if (is_repetition(k, e)) {
+            e->items_len = 0;
+        }
         if (e->items_len > 0 && !k->commit_begun) {
             kafka_commit_begin(k, e->time_us, xid);
         }
