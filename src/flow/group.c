@@ -350,8 +350,7 @@ static enum status emit(struct touched *t, const struct datum *row, const struct
     if (failure != NULL) {
         return error_add(t->flow, n, n->plan->columns, n->group->column_count, row, failure, weight, err);
     }
-    row_copy(batch_push(&n->out, weight), row, n->out.width);
-    return STATUS_OK;
+    return node_emit(t->flow, n, row, weight, err);
 }
 
 static enum status load_state(struct touched *t, struct error *err)

@@ -176,20 +176,20 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
         if (pass) {
             *matches += r->weight;
             if (emit) {
-                row_copy(batch_push(&n->out, l->weight * r->weight), j->pair, n->out.width);
+                TRY(node_emit(j->flow, n, j->pair, l->weight * r->weight, err));
             }
         }
     }
     return STATUS_OK;
 }
 
-static void emit_alone(struct joining *j, const struct side_row *l, int64_t weight)
+static enum status emit_alone(struct joining *j, const struct side_row *l, int64_t weight, struct error *err)
 {
-    struct datum *row = batch_push(&j->node->out, weight);
-    row_copy(row, l->row, j->left_width);
+    row_copy(j->pair, l->row, j->left_width);
     for (uint32_t i = 0; i < j->right_width; i++) {
-        row[j->left_width + i] = DATUM_NULL;
+        j->pair[j->left_width + i] = DATUM_NULL;
     }
+    return node_emit(j->flow, j->node, j->pair, weight, err);
 }
 
 /* The right side has changed under the old left rows of an outer join. */
@@ -204,9 +204,9 @@ static enum status right_changed(struct joining *j, struct error *err)
         TRY(emit_pairs(j, l, &j->right_old, false, &before, err));
         TRY(emit_pairs(j, l, &j->right_new, false, &after, err));
         if (before == 0 && after > 0) {
-            emit_alone(j, l, -l->weight);
+            TRY(emit_alone(j, l, -l->weight, err));
         } else if (before > 0 && after == 0) {
-            emit_alone(j, l, l->weight);
+            TRY(emit_alone(j, l, l->weight, err));
         }
     }
     return STATUS_OK;
@@ -225,7 +225,7 @@ static enum status left_changed(struct joining *j, const struct side_rows *right
         int64_t matches;
         TRY(emit_pairs(j, &l, rights, true, &matches, err));
         if (outer && matches == 0) {
-            emit_alone(j, &l, l.weight);
+            TRY(emit_alone(j, &l, l.weight, err));
         }
     }
     return STATUS_OK;
@@ -278,7 +278,7 @@ static enum status join_key(struct joining *j, struct bytes prefix, uint32_t lef
 }
 
 /* Left rows of an outer join whose key has a NULL. */
-static void pass_null_keys(struct joining *j)
+static enum status pass_null_keys(struct joining *j, struct error *err)
 {
     const struct arrangement *a = j->node->left;
     const struct batch *in = &a->input->out;
@@ -287,11 +287,12 @@ static void pass_null_keys(struct joining *j)
         for (uint32_t k = 0; k < a->key_count; k++) {
             if (row[a->key_columns[k]].null) {
                 struct side_row l = {.row = row, .weight = in->weights[i]};
-                emit_alone(j, &l, l.weight);
+                TRY(emit_alone(j, &l, l.weight, err));
                 break;
             }
         }
     }
+    return STATUS_OK;
 }
 
 static enum status join_keys(struct joining *j, struct error *err)
@@ -324,15 +325,13 @@ enum status join_run(struct flow *f, struct node *n, struct error *err)
                         .node = n,
                         .left_width = n->inputs[0]->plan->column_count,
                         .right_width = n->inputs[1]->plan->column_count};
-    j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
+    j.pair = n->row;
     j.stored = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.stored);
     const bool *needed = n->program == NULL ? n->needed : all_columns(f, n); /* a condition may look at any */
     j.left = (struct side){.rows = n->left, .needed = needed};
     j.right = (struct side){.rows = n->right, .needed = needed + j.left_width};
-    if (n->plan->join_kind == PLAN_JOIN_LEFT) {
-        pass_null_keys(&j);
-    }
-    enum status st = join_keys(&j, err);
+    enum status st = n->plan->join_kind == PLAN_JOIN_LEFT ? pass_null_keys(&j, err) : STATUS_OK;
+    st = st == STATUS_OK ? join_keys(&j, err) : st;
     mem_free(j.left_rows.items);
     mem_free(j.right_old.items);
     mem_free(j.right_new.items);

@@ -220,7 +220,7 @@ static enum status change_partition(struct flow *f, struct node *n, uint32_t gro
     for (size_t i = 0; i < o->change.entry_count; i++) {
         const struct bag_entry *e = &o->change.entries[i];
         if (e->weight != 0) {
-            row_copy(batch_push(&n->out, e->weight), e->row, n->out.width);
+            TRY(node_emit(f, n, e->row, e->weight, err));
         }
     }
     return STATUS_OK;

@@ -430,7 +430,7 @@ static enum status emit_row(struct flow *f, struct table *t, struct bytes value,
 {
     struct node *n = t->node;
     struct packed_reader r = packed_reader_of(value);
-    struct datum *row = batch_push(&n->out, weight);
+    struct datum *row = n->row;
     uint32_t end = t->declared->column_count;
     for (; end > 0 && !n->needed[end - 1]; end--) {
         row[end - 1] = DATUM_NULL;
@@ -448,7 +448,7 @@ static enum status emit_row(struct flow *f, struct table *t, struct bytes value,
             TRY(packed_skip(&r, err));
         }
     }
-    return STATUS_OK;
+    return node_emit(f, n, row, weight, err);
 }
 
 static enum status apply_change(struct flow *f, struct table *t, const struct change *c, struct error *err)
