@@ -325,7 +325,7 @@ void graph_release(struct flow *f)
     }
     for (uint32_t i = 0; i < f->arrangement_count; i++) {
         store_cursor_close(f->arrangements[i]->cursor);
-        bag_release(&f->arrangements[i]->delta);
+        delta_release(&f->arrangements[i]->delta);
     }
     for (uint32_t i = 0; i < f->output_count; i++) {
         bag_release(&f->outputs[i].delta);

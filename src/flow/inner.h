@@ -9,6 +9,7 @@
 #include "expr/program.h"
 #include "event/event.h"
 #include "flow/bag.h"
+#include "flow/delta.h"
 #include "flow/flow.h"
 #include "flow/view.h"
 #include "plan/plan.h"
@@ -62,7 +63,7 @@ struct arrangement {
     struct store_map *map;
     const char *map_name;
     struct store_cursor *cursor;
-    struct bag delta; /* this run's, grouped by key */
+    struct delta delta; /* this run's, grouped by key */
 };
 
 struct join; /* join.c */

@@ -1,6 +1,6 @@
 /* Rows on their way from one operator to the next. What a filter or a projection does to a delta is what it does to a
- * row, so these have no turn of their own in a run: a row given out by any node goes straight on through those that read
- * it, and is kept in a batch only where an operator with a turn waits for it. */
+ * row, so these have no turn of their own in a run: a row given out by any node goes straight on through those that
+ * read it, and is kept in a batch only where an operator with a turn waits for it. */
 #include "flow/inner.h"
 
 #include <string.h>
