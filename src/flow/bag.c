@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { SLOTS_MIN = 64, SLOTS_KEPT_MAX = 1 << 17 };
+enum { SLOTS_MIN = 64, SLOTS_KEPT_MAX = 1 << 19 };
 
 void bag_reset(struct bag *b)
 {

@@ -30,7 +30,7 @@ struct table_changes {
     size_t mask;
 };
 
-enum { SLOTS_MIN = 256, SLOTS_KEPT_MAX = 1 << 17, TRUNCATE_ROWS = 1 << 16 };
+enum { SLOTS_MIN = 256, SLOTS_KEPT_MAX = 1 << 19, TRUNCATE_ROWS = 1 << 16 };
 
 static void changes_reset(struct table_changes *c)
 {
