@@ -1,8 +1,8 @@
 /* What the files of this room share: the operator graph and one batch of rows.
  *
  * A run goes over the nodes once, in topological order: each takes its inputs' batches and gives out its own rows
- * (node_emit). Filters and projections see a row at the moment it is given out. Arrangements are brought up to date when
- * all their readers' inputs are known, before the joins that read them. */
+ * (node_emit). Filters and projections see a row at the moment it is given out. Arrangements are brought up to date
+ * when all their readers' inputs are known, before the joins that read them. */
 #ifndef FLOW_INNER_H
 #define FLOW_INNER_H
 
@@ -77,7 +77,7 @@ struct node {
     uint32_t input_count;
     struct node **linear; /* filters and projections that read it */
     uint32_t linear_count;
-    bool kept;                /* another operator, an arrangement or a view reads its batch: */
+    bool kept; /* another operator, an arrangement or a view reads its batch: */
     struct batch out;
     struct datum *row;        /* scratch: the row being given out */
     bool *needed;             /* PLAN_SCAN: columns that somebody looks at */

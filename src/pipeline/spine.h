@@ -58,8 +58,8 @@ struct spine {
     uint64_t run_changes; /* folded before the operators run: the more, the more of them are about the same rows */
     uint64_t run_bytes;   /* the same, for wide rows */
     uint64_t folded;      /* commits below are folded and run */
-    bool mid_commit; /* some chunks of commit `folded` are folded, not its last */
-    bool pending_on; /* changes are gathered for the sink */
+    bool mid_commit;      /* some chunks of commit `folded` are folded, not its last */
+    bool pending_on;      /* changes are gathered for the sink */
     bool source_more;
     bool source_ended;
     bool reader_more;          /* the reader has more for now */
