@@ -1,6 +1,6 @@
-/* What one run did to an arrangement: byte strings with weights, sorted, netted, and grouped by their beginnings. In
- * order, because the map behind the arrangement is ordered too: a run walks it from one end to the other instead of
- * searching all over it. Reset keeps the memory. */
+/* What one run did to a map of rows with weights: byte strings with weights, sorted, netted, and grouped by their
+ * beginnings. So each entry of the map is read and written once a run; and since the map is ordered too, the run walks
+ * it from one end to the other instead of searching all over it. Reset keeps the memory. */
 #ifndef FLOW_DELTA_H
 #define FLOW_DELTA_H
 

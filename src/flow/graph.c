@@ -328,6 +328,6 @@ void graph_release(struct flow *f)
         delta_release(&f->arrangements[i]->delta);
     }
     for (uint32_t i = 0; i < f->output_count; i++) {
-        bag_release(&f->outputs[i].delta);
+        delta_release(&f->outputs[i].delta);
     }
 }

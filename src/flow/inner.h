@@ -8,7 +8,6 @@
 
 #include "expr/program.h"
 #include "event/event.h"
-#include "flow/bag.h"
 #include "flow/delta.h"
 #include "flow/flow.h"
 #include "flow/view.h"
@@ -101,7 +100,7 @@ struct output {
     bool **uses;      /* by node id: for a scan, the columns that this view looks at; else NULL */
     bool in_error;
     uint64_t told; /* hash of the error text last reported, 0 = none */
-    struct bag delta;
+    struct delta delta;
 };
 
 /* A source table: its rows by key. */
