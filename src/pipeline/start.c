@@ -69,23 +69,23 @@ static void list_views(struct spine *s)
     s->view_errors = mem_zalloc((s->view_count + 1) * sizeof *s->view_errors);
 }
 
-/* A quarter of the cache is for what is folded in one run, the rest for what is changed between two checkpoints. */
-static uint64_t divide_cache(struct spine *s)
+/* How large a run may be in `run` bytes of memory. */
+static void limit_runs(struct spine *s, uint64_t run)
 {
-    uint64_t run = s->options->cache_bytes / 4;
     uint64_t changes = run / RUN_CHANGE_BYTES;
     changes = changes < RUN_CHANGES_MIN ? RUN_CHANGES_MIN : changes;
     s->run_changes = changes > RUN_CHANGES_MAX ? RUN_CHANGES_MAX : changes;
     s->run_bytes = run / 2 < RUN_BYTES_MIN ? RUN_BYTES_MIN : run / 2;
-    return s->options->cache_bytes - run;
 }
 
 static enum status open_state(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
+    uint64_t run = o->cache_bytes / 4; /* for what is folded in one run; the rest for changes until a checkpoint */
+    limit_runs(s, run);
     TRY(store_open(&s->store,
                    &(struct store_options){
-                       .path = o->store_path, .cache_bytes = divide_cache(s), .segment_bytes = o->segment_bytes},
+                       .path = o->store_path, .cache_bytes = o->cache_bytes - run, .segment_bytes = o->segment_bytes},
                    err));
     uint64_t old_id = 0;
     if (o->replay) {
