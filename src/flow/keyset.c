@@ -59,7 +59,7 @@ uint32_t keyset_add(struct keyset *s, struct bytes key)
     size_t at = hash & s->mask;
     for (; s->slots[at] != 0; at = (at + 1) & s->mask) {
         uint32_t known = (uint32_t)s->slots[at] - 1;
-        if (s->slots[at] >> 32 == hash && key_equal(keyset_key(s, known), key)) {
+        if (s->slots[at] >> 32 == hash && bytes_equal(keyset_key(s, known), key)) {
             return known;
         }
     }
