@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { RUN_CHANGES = 32 * 1024 }; /* as the spine */
+enum { RUN_CHANGES = 256 * 1024 }; /* as the spine with the default cache */
 
 struct stages {
     int64_t read_ns;
@@ -45,7 +45,7 @@ static enum status run(struct flow *f, struct store *s, struct store_reader *r, 
     TRY(flow_run(f, err));
     store_reader_recycle(r);
     lap(&t->run_ns, at);
-    if (chunk->last && store_dirty_bytes(s) > store_cache_bytes(s) / 2) {
+    if (chunk->last && store_is_full(s)) {
         TRY(store_checkpoint_begin(s, chunk->seq + 1, err));
         lap(&t->checkpoint_ns, at);
     }

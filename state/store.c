@@ -390,9 +390,19 @@ uint64_t store_cache_bytes(const struct store *s)
     return index_cache_bytes(s->index);
 }
 
+static uint64_t full_bytes(const struct store *s)
+{
+    return store_cache_bytes(s) / 8 * 3;
+}
+
 bool store_is_full(const struct store *s)
 {
-    return store_dirty_bytes(s) > store_cache_bytes(s) / 8 * 3;
+    return store_dirty_bytes(s) > full_bytes(s);
+}
+
+uint64_t store_room_bytes(const struct store *s)
+{
+    return store_is_full(s) ? 0 : full_bytes(s) - store_dirty_bytes(s);
 }
 
 enum status store_spill(struct store *s, struct error *err)

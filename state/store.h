@@ -145,6 +145,7 @@ uint64_t store_cache_bytes(const struct store *s);
  * store_spill. At three eighths of options.cache_bytes, so that they, the generation before them and LMDB's own dirty
  * pages stay about within it. */
 bool store_is_full(const struct store *s);
+uint64_t store_room_bytes(const struct store *s); /* until then */
 /* Moves the changed entries into the LMDB transaction of the next checkpoint without committing it, so that one commit
  * may change more than memory holds. Synchronous. */
 enum status store_spill(struct store *s, struct error *err);

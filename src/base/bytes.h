@@ -18,9 +18,44 @@ static inline struct bytes bytes_of(const void *data, size_t len)
     return (struct bytes){.data = data, .len = len};
 }
 
+static inline uint16_t load_le16(const void *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint32_t load_le32(const void *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint64_t load_le64(const void *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Keys and short texts, which most are, are compared by two loads that may overlap: a call of memcmp costs more. */
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+    if (a.len != b.len) {
+        return false;
+    }
+    if (a.len > 16) {
+        return memcmp(a.data, b.data, a.len) == 0;
+    }
+    if (a.len >= 8) {
+        size_t last = a.len - 8;
+        return ((load_le64(a.data) ^ load_le64(b.data)) | (load_le64(a.data + last) ^ load_le64(b.data + last))) == 0;
+    }
+    if (a.len >= 4) {
+        size_t last = a.len - 4;
+        return ((load_le32(a.data) ^ load_le32(b.data)) | (load_le32(a.data + last) ^ load_le32(b.data + last))) == 0;
+    }
+    return a.len == 0 ||
+           (a.data[0] == b.data[0] && a.data[a.len / 2] == b.data[a.len / 2] && a.data[a.len - 1] == b.data[b.len - 1]);
 }
 
 /* Orders as memcmp does, a prefix before what it begins. */
@@ -110,24 +145,6 @@ static inline void store_be64(void *p, uint64_t v)
 {
     v = __builtin_bswap64(v);
     memcpy(p, &v, sizeof v);
-}
-static inline uint16_t load_le16(const void *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline uint32_t load_le32(const void *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-static inline uint64_t load_le64(const void *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
 }
 static inline void store_le16(void *p, uint16_t v)
 {

@@ -48,7 +48,7 @@ static const struct key keys[] = {
     {"state", "checkpoint_interval", KEY_DURATION, offsetof(struct config, checkpoint_interval_us),
      "longest time between two checkpoints (1s)"},
     {"state", "cache", KEY_BYTES, offsetof(struct config, cache_bytes),
-     "memory for changed state between checkpoints (256MiB)"},
+     "memory: 3/4 for changed state between checkpoints, 1/4 for changes being folded (256MiB)"},
     {"state", "segment", KEY_BYTES, offsetof(struct config, segment_bytes),
      "size at which a log segment is closed (64MiB)"},
 };

@@ -59,7 +59,7 @@ static enum status integer_operation(const struct call_site *s, const struct ins
 
 static inline bool bytes_same(const struct datum *x, const struct datum *y)
 {
-    return x->len == y->len && (x->len == 0 || memcmp(x->v.p, y->v.p, x->len) == 0);
+    return bytes_equal(datum_as_bytes(x), datum_as_bytes(y));
 }
 
 static bool is_member(const struct instruction *i, const struct datum *x, const struct datum *list, uint32_t count,

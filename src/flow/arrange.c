@@ -58,24 +58,20 @@ enum status weight_add(struct store_map *map, struct bytes key, int64_t weight, 
 enum status arrangement_run(struct flow *f, struct arrangement *a, struct error *err)
 {
     const struct batch *in = &a->input->out;
-    bag_reset(&a->delta);
+    delta_reset(&a->delta);
     for (size_t i = 0; i < in->count; i++) {
         size_t prefix_len;
         bool null_key;
         buffer_reset(&f->key);
         arrangement_encode(a, batch_row(in, i), &f->key, &prefix_len, &null_key);
         if (!(null_key && a->skip_null_keys)) {
-            bag_add(&a->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], batch_row(in, i));
+            delta_add(&a->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], batch_row(in, i));
         }
     }
-    /* Group by group: entries of one key are neighbours in the map too. */
-    for (size_t g = 0; g < a->delta.group_count; g++) {
-        for (uint32_t i = a->delta.groups[g].first; i != BAG_NONE; i = a->delta.entries[i].next) {
-            const struct bag_entry *e = &a->delta.entries[i];
-            if (e->weight != 0) {
-                TRY(weight_add(a->map, bag_entry_bytes(&a->delta, e), e->weight, NULL, err));
-            }
-        }
+    delta_close(&a->delta);
+    for (size_t i = 0; i < a->delta.entry_count; i++) {
+        const struct delta_entry *e = &a->delta.entries[i];
+        TRY(weight_add(a->map, delta_entry_bytes(&a->delta, e), e->weight, NULL, err));
     }
     return STATUS_OK;
 }

@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 
-enum { ROWS_KEPT_MAX = 1 << 18 };
+enum { ROWS_KEPT_MAX = 1 << 19 };
 
 void batch_grow(struct batch *b)
 {

@@ -322,13 +322,14 @@ enum status flow_fold(struct flow *f, const struct store_chunk *chunk, struct er
 static enum status run_node(struct flow *f, struct node *n, struct error *err)
 {
     switch (n->plan->kind) {
-    case PLAN_SCAN:
-        return STATUS_OK; /* its table has filled it */
-    case PLAN_ONE:
+    case PLAN_SCAN: /* its table has given out its rows */
     case PLAN_FILTER:
     case PLAN_PROJECT:
+        return STATUS_OK;
+    case PLAN_ONE:
+        return one_run(f, n, err);
     case PLAN_UNION_ALL:
-        return linear_run(f, n, err);
+        return union_run(f, n, err);
     case PLAN_JOIN:
         return join_run(f, n, err);
     case PLAN_GROUP:

@@ -55,6 +55,7 @@ static struct node *make_node(struct building *b, const struct plan *p)
     n->what = arena_printf(&f->arena, "%s at %s", kind_word(p), p->where == NULL ? "?" : p->where);
     n->input_count = p->input_count;
     n->inputs = arena_zalloc(&f->arena, (p->input_count + 1) * sizeof(struct node *));
+    n->row = arena_zalloc(&f->arena, (p->column_count + 1) * sizeof *n->row);
     n->needed = arena_zalloc(&f->arena, p->column_count + 1);
     return n;
 }
@@ -258,8 +259,34 @@ static void build_outputs(struct flow *f, struct building *b)
     }
 }
 
+static bool is_linear(const struct node *n)
+{
+    return n->plan->kind == PLAN_FILTER || n->plan->kind == PLAN_PROJECT;
+}
+
+static void link_readers(struct flow *f)
+{
+    for (uint32_t i = 0; i < f->node_count; i++) {
+        struct node *n = f->nodes[i];
+        n->linear = arena_alloc(&f->arena, (f->node_count + 1) * sizeof(struct node *));
+        for (uint32_t k = i + 1; k < f->node_count; k++) {
+            for (uint32_t j = 0; j < f->nodes[k]->input_count; j++) {
+                bool reads = f->nodes[k]->inputs[j] == n;
+                if (reads && is_linear(f->nodes[k])) {
+                    n->linear[n->linear_count++] = f->nodes[k];
+                }
+                n->kept = n->kept || (reads && !is_linear(f->nodes[k]));
+            }
+        }
+    }
+    for (uint32_t i = 0; i < f->output_count; i++) {
+        f->outputs[i].node->kept = true;
+    }
+}
+
 static void link_nodes(struct flow *f)
 {
+    link_readers(f);
     f->arrangements = arena_alloc(&f->arena, (2 * f->node_count + 1) * sizeof(struct arrangement *));
     for (uint32_t i = 0; i < f->node_count; i++) {
         struct node *n = f->nodes[i];
@@ -298,9 +325,9 @@ void graph_release(struct flow *f)
     }
     for (uint32_t i = 0; i < f->arrangement_count; i++) {
         store_cursor_close(f->arrangements[i]->cursor);
-        bag_release(&f->arrangements[i]->delta);
+        delta_release(&f->arrangements[i]->delta);
     }
     for (uint32_t i = 0; i < f->output_count; i++) {
-        bag_release(&f->outputs[i].delta);
+        delta_release(&f->outputs[i].delta);
     }
 }

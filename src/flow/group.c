@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "flow/aggregate.h"
+#include "flow/keyset.h"
 #include "row/tuple.h"
 
 #include <string.h>
@@ -29,8 +30,9 @@ struct group {
     struct store_map *map;
     struct store_map *values;    /* NULL where nothing is kept row by row */
     struct store_cursor *cursor; /* over values */
-    struct bag delta;
-    struct touched *touched; /* of this run, by entry of `delta`; only where no values are kept */
+    struct delta delta;          /* where values are kept: the run's rows, by group */
+    struct keyset keys;          /* else: the groups that the run has touched, */
+    struct touched *touched;     /* by their numbers */
     size_t touched_capacity;
 };
 
@@ -128,7 +130,8 @@ void group_release(struct node *n)
 {
     if (n->group != NULL) {
         store_cursor_close(n->group->cursor);
-        bag_release(&n->group->delta);
+        delta_release(&n->group->delta);
+        keyset_release(&n->group->keys);
         mem_free(n->group->touched);
     }
 }
@@ -350,8 +353,7 @@ static enum status emit(struct touched *t, const struct datum *row, const struct
     if (failure != NULL) {
         return error_add(t->flow, n, n->plan->columns, n->group->column_count, row, failure, weight, err);
     }
-    row_copy(batch_push(&n->out, weight), row, n->out.width);
-    return STATUS_OK;
+    return node_emit(t->flow, n, row, weight, err);
 }
 
 static enum status load_state(struct touched *t, struct error *err)
@@ -436,19 +438,19 @@ static enum status run_streaming(struct flow *f, struct node *n, struct error *e
 {
     struct group *g = n->group;
     const struct batch *in = &n->inputs[0]->out;
-    bag_reset(&g->delta);
+    keyset_reset(&g->keys);
     for (size_t i = 0; i < in->count; i++) {
         const struct datum *row = batch_row(in, i);
         append_group_key(f, n, row);
-        size_t known = g->delta.entry_count;
-        uint32_t idx = bag_add(&g->delta, buffer_bytes(&f->key), f->key.len, 0, row);
+        size_t known = g->keys.count;
+        uint32_t idx = keyset_add(&g->keys, buffer_bytes(&f->key));
         if (idx == known) {
             mem_grow(&g->touched, &g->touched_capacity, known + 1, sizeof *g->touched);
             TRY(touch(&g->touched[idx], f, n, buffer_bytes(&f->key), row, err));
         }
         TRY(change_row(&g->touched[idx], row, in->weights[i], err));
     }
-    for (size_t i = 0; i < g->delta.entry_count; i++) {
+    for (size_t i = 0; i < g->keys.count; i++) {
         TRY(end_group(&g->touched[i], err));
     }
     return STATUS_OK;
@@ -459,7 +461,7 @@ static void gather(struct flow *f, struct node *n)
 {
     struct group *g = n->group;
     const struct batch *in = &n->inputs[0]->out;
-    bag_reset(&g->delta);
+    delta_reset(&g->delta);
     for (size_t i = 0; i < in->count; i++) {
         const struct datum *row = batch_row(in, i);
         append_group_key(f, n, row);
@@ -470,8 +472,9 @@ static void gather(struct flow *f, struct node *n)
         for (uint32_t k = 0; k < g->argument_count; k++) {
             tuple_append(&f->key, input_kind(n, g->argument_columns[k]), &row[g->argument_columns[k]], TUPLE_IMAGE);
         }
-        bag_add(&g->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], row);
+        delta_add(&g->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], row);
     }
+    delta_close(&g->delta);
 }
 
 /* Where values are kept, a value must not seem to go because its retraction came before its insertion: the run is
@@ -481,16 +484,11 @@ static enum status run_netted(struct flow *f, struct node *n, struct error *err)
     struct group *g = n->group;
     gather(f, n);
     for (uint32_t i = 0; i < g->delta.group_count; i++) {
-        if (!bag_group_is_touched(&g->delta, i)) {
-            continue;
-        }
         struct touched t;
-        uint32_t first = g->delta.groups[i].first;
-        TRY(touch(&t, f, n, bag_group_prefix(&g->delta, i), g->delta.entries[first].row, err));
-        for (uint32_t e = first; e != BAG_NONE; e = g->delta.entries[e].next) {
-            if (g->delta.entries[e].weight != 0) {
-                TRY(change_row(&t, g->delta.entries[e].row, g->delta.entries[e].weight, err));
-            }
+        struct delta_group range = delta_range(&g->delta, i);
+        TRY(touch(&t, f, n, delta_group_prefix(&g->delta, i), g->delta.entries[range.first].row, err));
+        for (uint32_t e = range.first; e < range.end; e++) {
+            TRY(change_row(&t, g->delta.entries[e].row, g->delta.entries[e].weight, err));
         }
         TRY(end_group(&t, err));
     }

@@ -28,18 +28,4 @@ static inline uint32_t key_hash(struct bytes key)
     return ((uint32_t)(h >> 32) & ~UINT32_C(15)) | (uint32_t)(last & 15);
 }
 
-/* Most keys are a few bytes, for which a call of memcmp costs more than the comparison. */
-static inline bool key_equal(struct bytes a, struct bytes b)
-{
-    if (a.len != b.len || a.len > 16 || a.len < 4) {
-        return bytes_equal(a, b);
-    }
-    if (a.len >= 8) {
-        return ((load_le64(a.data) ^ load_le64(b.data)) |
-                (load_le64(a.data + a.len - 8) ^ load_le64(b.data + b.len - 8))) == 0;
-    }
-    return ((load_le32(a.data) ^ load_le32(b.data)) |
-            (load_le32(a.data + a.len - 4) ^ load_le32(b.data + b.len - 4))) == 0;
-}
-
 #endif

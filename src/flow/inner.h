@@ -1,13 +1,14 @@
 /* What the files of this room share: the operator graph and one batch of rows.
  *
- * A run goes over the nodes once, in topological order: each takes its inputs' batches and fills its own. Arrangements
- * are brought up to date when all their readers' inputs are known, before the joins that read them. */
+ * A run goes over the nodes once, in topological order: each takes its inputs' batches and gives out its own rows
+ * (node_emit). Filters and projections see a row at the moment it is given out. Arrangements are brought up to date
+ * when all their readers' inputs are known, before the joins that read them. */
 #ifndef FLOW_INNER_H
 #define FLOW_INNER_H
 
 #include "expr/program.h"
 #include "event/event.h"
-#include "flow/bag.h"
+#include "flow/delta.h"
 #include "flow/flow.h"
 #include "flow/view.h"
 #include "plan/plan.h"
@@ -61,7 +62,7 @@ struct arrangement {
     struct store_map *map;
     const char *map_name;
     struct store_cursor *cursor;
-    struct bag delta; /* this run's, grouped by key */
+    struct delta delta; /* this run's, grouped by key */
 };
 
 struct join; /* join.c */
@@ -73,7 +74,11 @@ struct node {
     uint32_t id; /* position in topological order: stable for one catalog */
     struct node **inputs;
     uint32_t input_count;
+    struct node **linear; /* filters and projections that read it */
+    uint32_t linear_count;
+    bool kept; /* another operator, an arrangement or a view reads its batch: */
     struct batch out;
+    struct datum *row;        /* scratch: the row being given out */
     bool *needed;             /* PLAN_SCAN: columns that somebody looks at */
     struct program *program;  /* FILTER: the condition; PROJECT: the columns; JOIN: the extra condition */
     struct arrangement *left; /* JOIN */
@@ -95,7 +100,7 @@ struct output {
     bool **uses;      /* by node id: for a scan, the columns that this view looks at; else NULL */
     bool in_error;
     uint64_t told; /* hash of the error text last reported, 0 = none */
-    struct bag delta;
+    struct delta delta;
 };
 
 /* A source table: its rows by key. */
@@ -197,8 +202,13 @@ enum status weight_read(struct bytes value, int64_t *out, struct error *err);
 /* Adds to an entry of a weighted map; entries of weight 0 are deleted. */
 enum status weight_add(struct store_map *map, struct bytes key, int64_t weight, int64_t *now, struct error *err);
 
-/* operators: fill node->out from the inputs' batches */
-enum status linear_run(struct flow *f, struct node *n, struct error *err); /* FILTER, PROJECT, UNION ALL, ONE */
+/* linear.c */
+/* Gives a row out: `row` is borrowed for the call, what it points to for the run. `row` may be n->row. */
+enum status node_emit(struct flow *f, struct node *n, const struct datum *row, int64_t weight, struct error *err);
+
+/* operators: give rows out of the inputs' batches */
+enum status union_run(struct flow *f, struct node *n, struct error *err); /* UNION ALL */
+enum status one_run(struct flow *f, struct node *n, struct error *err);   /* ONE */
 enum status join_run(struct flow *f, struct node *n, struct error *err);
 enum status group_open(struct flow *f, struct node *n, struct error *err); /* GROUP, DISTINCT */
 enum status group_run(struct flow *f, struct node *n, struct error *err);

@@ -58,7 +58,7 @@ struct visit {
     enum status (*row)(struct joining *j, const struct datum *row, int64_t weight, struct side_rows *out,
                        struct error *err);
     struct side_rows *out;
-    bool minus_delta; /* as the rows were before the run */
+    uint32_t minus_group; /* of the side's delta, to see the rows as they were before the run; else DELTA_NONE */
 };
 
 static enum status visit_entry(struct joining *j, const struct side *s, struct bytes key, size_t prefix_len,
@@ -66,7 +66,7 @@ static enum status visit_entry(struct joining *j, const struct side *s, struct b
 {
     int64_t weight;
     TRY(weight_read(value, &weight, err));
-    weight -= visit->minus_delta ? bag_weight(&s->rows->delta, key) : 0;
+    weight -= delta_weight(&s->rows->delta, visit->minus_group, key);
     if (weight == 0) {
         return STATUS_OK;
     }
@@ -112,24 +112,24 @@ static enum status keep_row(struct joining *j, const struct datum *row, int64_t 
     return STATUS_OK;
 }
 
-/* Loads the key's rows as they are now, and with `minus_delta` as they were before the run. */
-static enum status load(struct joining *j, const struct side *s, struct bytes prefix, bool minus_delta,
+/* Loads the key's rows as they are now, and with a group of the side's delta as they were before the run. */
+static enum status load(struct joining *j, const struct side *s, struct bytes prefix, uint32_t minus_group,
                         struct side_rows *out, struct error *err)
 {
     out->count = 0;
     j->stored_width = s->rows->input->out.width;
-    return scan(j, s, prefix, &(struct visit){.row = keep_row, .out = out, .minus_delta = minus_delta}, err);
+    return scan(j, s, prefix, &(struct visit){.row = keep_row, .out = out, .minus_group = minus_group}, err);
 }
 
 /* Rows that the run took away altogether are not in the map any more: they belong to the old side. */
 static void add_removed(struct arrangement *a, uint32_t group, struct side_rows *old)
 {
-    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE;
-         i = a->delta.entries[i].next) {
-        const struct bag_entry *e = &a->delta.entries[i];
+    struct delta_group range = delta_range(&a->delta, group);
+    for (uint32_t i = range.first; i < range.end; i++) {
+        const struct delta_entry *e = &a->delta.entries[i];
         struct bytes value;
         struct error ignored;
-        if (e->weight < 0 && store_get(a->map, bag_entry_bytes(&a->delta, e), &value, &ignored) == STATUS_NOT_FOUND) {
+        if (e->weight < 0 && store_get(a->map, delta_entry_bytes(&a->delta, e), &value, &ignored) == STATUS_NOT_FOUND) {
             side_add(old, e->row, -e->weight);
         }
     }
@@ -138,19 +138,17 @@ static void add_removed(struct arrangement *a, uint32_t group, struct side_rows 
 static enum status load_old(struct joining *j, const struct side *s, struct bytes prefix, uint32_t group,
                             struct side_rows *out, struct error *err)
 {
-    TRY(load(j, s, prefix, group != BAG_NONE, out, err));
+    TRY(load(j, s, prefix, group, out, err));
     add_removed(s->rows, group, out);
     return STATUS_OK;
 }
 
 static void load_delta(struct arrangement *a, uint32_t group, struct side_rows *out)
 {
+    struct delta_group range = delta_range(&a->delta, group);
     out->count = 0;
-    for (uint32_t i = group == BAG_NONE ? BAG_NONE : a->delta.groups[group].first; i != BAG_NONE;
-         i = a->delta.entries[i].next) {
-        if (a->delta.entries[i].weight != 0) {
-            side_add(out, a->delta.entries[i].row, a->delta.entries[i].weight);
-        }
+    for (uint32_t i = range.first; i < range.end; i++) {
+        side_add(out, a->delta.entries[i].row, a->delta.entries[i].weight);
     }
 }
 
@@ -176,20 +174,20 @@ static enum status emit_pairs(struct joining *j, const struct side_row *l, const
         if (pass) {
             *matches += r->weight;
             if (emit) {
-                row_copy(batch_push(&n->out, l->weight * r->weight), j->pair, n->out.width);
+                TRY(node_emit(j->flow, n, j->pair, l->weight * r->weight, err));
             }
         }
     }
     return STATUS_OK;
 }
 
-static void emit_alone(struct joining *j, const struct side_row *l, int64_t weight)
+static enum status emit_alone(struct joining *j, const struct side_row *l, int64_t weight, struct error *err)
 {
-    struct datum *row = batch_push(&j->node->out, weight);
-    row_copy(row, l->row, j->left_width);
+    row_copy(j->pair, l->row, j->left_width);
     for (uint32_t i = 0; i < j->right_width; i++) {
-        row[j->left_width + i] = DATUM_NULL;
+        j->pair[j->left_width + i] = DATUM_NULL;
     }
+    return node_emit(j->flow, j->node, j->pair, weight, err);
 }
 
 /* The right side has changed under the old left rows of an outer join. */
@@ -204,9 +202,9 @@ static enum status right_changed(struct joining *j, struct error *err)
         TRY(emit_pairs(j, l, &j->right_old, false, &before, err));
         TRY(emit_pairs(j, l, &j->right_new, false, &after, err));
         if (before == 0 && after > 0) {
-            emit_alone(j, l, -l->weight);
+            TRY(emit_alone(j, l, -l->weight, err));
         } else if (before > 0 && after == 0) {
-            emit_alone(j, l, l->weight);
+            TRY(emit_alone(j, l, l->weight, err));
         }
     }
     return STATUS_OK;
@@ -216,16 +214,14 @@ static enum status left_changed(struct joining *j, const struct side_rows *right
 {
     bool outer = j->node->plan->join_kind == PLAN_JOIN_LEFT;
     const struct arrangement *left = j->node->left;
-    for (uint32_t i = left->delta.groups[group].first; i != BAG_NONE; i = left->delta.entries[i].next) {
-        const struct bag_entry *e = &left->delta.entries[i];
-        if (e->weight == 0) {
-            continue;
-        }
+    struct delta_group range = delta_range(&left->delta, group);
+    for (uint32_t i = range.first; i < range.end; i++) {
+        const struct delta_entry *e = &left->delta.entries[i];
         struct side_row l = {.row = e->row, .weight = e->weight};
         int64_t matches;
         TRY(emit_pairs(j, &l, rights, true, &matches, err));
         if (outer && matches == 0) {
-            emit_alone(j, &l, l.weight);
+            TRY(emit_alone(j, &l, l.weight, err));
         }
     }
     return STATUS_OK;
@@ -244,11 +240,12 @@ static enum status inner_key(struct joining *j, struct bytes prefix, uint32_t le
                              struct error *err)
 {
     struct node *n = j->node;
-    if (bag_group_is_touched(&n->right->delta, right_group)) {
+    if (right_group != DELTA_NONE) {
+        struct visit visit = {.row = meet_right_delta, .out = &j->right_delta, .minus_group = DELTA_NONE};
         load_delta(n->right, right_group, &j->right_delta);
-        TRY(scan(j, &j->left, prefix, &(struct visit){.row = meet_right_delta, .out = &j->right_delta}, err));
+        TRY(scan(j, &j->left, prefix, &visit, err));
     }
-    if (bag_group_is_touched(&n->left->delta, left_group)) {
+    if (left_group != DELTA_NONE) {
         TRY(load_old(j, &j->right, prefix, right_group, &j->right_old, err));
         return j->right_old.count == 0 ? STATUS_OK : left_changed(j, &j->right_old, left_group, err);
     }
@@ -259,15 +256,14 @@ static enum status outer_key(struct joining *j, struct bytes prefix, uint32_t le
                              struct error *err)
 {
     struct node *n = j->node;
-    TRY(load(j, &j->right, prefix, false, &j->right_new, err));
-    if (bag_group_is_touched(&n->right->delta, right_group)) {
+    TRY(load(j, &j->right, prefix, DELTA_NONE, &j->right_new, err));
+    if (right_group != DELTA_NONE) {
         TRY(load_old(j, &j->left, prefix, left_group, &j->left_rows, err));
         load_delta(n->right, right_group, &j->right_delta);
         TRY(load_old(j, &j->right, prefix, right_group, &j->right_old, err));
         TRY(right_changed(j, err));
     }
-    return bag_group_is_touched(&n->left->delta, left_group) ? left_changed(j, &j->right_new, left_group, err)
-                                                             : STATUS_OK;
+    return left_group != DELTA_NONE ? left_changed(j, &j->right_new, left_group, err) : STATUS_OK;
 }
 
 static enum status join_key(struct joining *j, struct bytes prefix, uint32_t left_group, uint32_t right_group,
@@ -278,7 +274,7 @@ static enum status join_key(struct joining *j, struct bytes prefix, uint32_t lef
 }
 
 /* Left rows of an outer join whose key has a NULL. */
-static void pass_null_keys(struct joining *j)
+static enum status pass_null_keys(struct joining *j, struct error *err)
 {
     const struct arrangement *a = j->node->left;
     const struct batch *in = &a->input->out;
@@ -287,26 +283,30 @@ static void pass_null_keys(struct joining *j)
         for (uint32_t k = 0; k < a->key_count; k++) {
             if (row[a->key_columns[k]].null) {
                 struct side_row l = {.row = row, .weight = in->weights[i]};
-                emit_alone(j, &l, l.weight);
+                TRY(emit_alone(j, &l, l.weight, err));
                 break;
             }
         }
     }
+    return STATUS_OK;
 }
 
+/* Both deltas are in the order of their keys. */
 static enum status join_keys(struct joining *j, struct error *err)
 {
-    struct bag *left = &j->node->left->delta;
-    struct bag *right = &j->node->right->delta;
-    for (uint32_t g = 0; g < left->group_count; g++) {
-        struct bytes prefix = bag_group_prefix(left, g);
-        TRY(join_key(j, prefix, g, bag_find_group(right, prefix), err));
-    }
-    for (uint32_t g = 0; g < right->group_count; g++) {
-        struct bytes prefix = bag_group_prefix(right, g);
-        if (bag_find_group(left, prefix) == BAG_NONE) {
-            TRY(join_key(j, prefix, BAG_NONE, g, err));
-        }
+    const struct delta *left = &j->node->left->delta;
+    const struct delta *right = &j->node->right->delta;
+    uint32_t l = 0;
+    uint32_t r = 0;
+    while (l < left->group_count || r < right->group_count) {
+        int order = l == left->group_count ? 1
+                    : r == right->group_count
+                        ? -1
+                        : bytes_compare(delta_group_prefix(left, l), delta_group_prefix(right, r));
+        struct bytes prefix = order <= 0 ? delta_group_prefix(left, l) : delta_group_prefix(right, r);
+        TRY(join_key(j, prefix, order <= 0 ? l : DELTA_NONE, order >= 0 ? r : DELTA_NONE, err));
+        l += order <= 0 ? 1 : 0;
+        r += order >= 0 ? 1 : 0;
     }
     return STATUS_OK;
 }
@@ -324,15 +324,13 @@ enum status join_run(struct flow *f, struct node *n, struct error *err)
                         .node = n,
                         .left_width = n->inputs[0]->plan->column_count,
                         .right_width = n->inputs[1]->plan->column_count};
-    j.pair = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.pair);
+    j.pair = n->row;
     j.stored = arena_alloc(&f->run, (n->out.width + 1) * sizeof *j.stored);
     const bool *needed = n->program == NULL ? n->needed : all_columns(f, n); /* a condition may look at any */
     j.left = (struct side){.rows = n->left, .needed = needed};
     j.right = (struct side){.rows = n->right, .needed = needed + j.left_width};
-    if (n->plan->join_kind == PLAN_JOIN_LEFT) {
-        pass_null_keys(&j);
-    }
-    enum status st = join_keys(&j, err);
+    enum status st = n->plan->join_kind == PLAN_JOIN_LEFT ? pass_null_keys(&j, err) : STATUS_OK;
+    st = st == STATUS_OK ? join_keys(&j, err) : st;
     mem_free(j.left_rows.items);
     mem_free(j.right_old.items);
     mem_free(j.right_new.items);

@@ -12,8 +12,8 @@
 struct ordered {
     struct store_map *map;
     struct store_cursor *cursor;
-    struct bag delta;  /* entries of the map, grouped by partition */
-    struct bag change; /* output rows of one partition: image -> weight */
+    struct delta delta;  /* entries of the map, grouped by partition */
+    struct delta change; /* output rows of one partition, by their images */
 };
 
 enum status ordered_open(struct flow *f, struct node *n, struct error *err)
@@ -32,8 +32,8 @@ void ordered_release(struct node *n)
 {
     if (n->ordered != NULL) {
         store_cursor_close(n->ordered->cursor);
-        bag_release(&n->ordered->delta);
-        bag_release(&n->ordered->change);
+        delta_release(&n->ordered->delta);
+        delta_release(&n->ordered->change);
     }
 }
 
@@ -97,7 +97,7 @@ static void output_add(struct flow *f, struct node *n, const struct datum *row, 
     for (uint32_t i = 0; i < n->plan->column_count; i++) {
         tuple_append(&f->value, n->plan->columns[i].type.kind, &to[i], TUPLE_IMAGE);
     }
-    bag_add(&o->change, buffer_bytes(&f->value), 0, weight, to);
+    delta_add(&o->change, buffer_bytes(&f->value), 0, weight, to);
 }
 
 /* TOP: how many of the `weight` equal rows that end at position `end` are wanted. */
@@ -206,22 +206,18 @@ static enum status read_partition(struct flow *f, struct node *n, struct bytes p
 static enum status change_partition(struct flow *f, struct node *n, uint32_t group, struct error *err)
 {
     struct ordered *o = n->ordered;
-    struct bytes in_bag = bag_group_prefix(&o->delta, group);
-    struct bytes prefix = bytes_of(arena_dup(&f->run, in_bag.data, in_bag.len), in_bag.len);
-    bag_reset(&o->change);
+    struct bytes prefix = delta_group_prefix(&o->delta, group);
+    struct delta_group range = delta_range(&o->delta, group);
+    delta_reset(&o->change);
     TRY(read_partition(f, n, prefix, -1, err));
-    for (uint32_t i = o->delta.groups[group].first; i != BAG_NONE; i = o->delta.entries[i].next) {
-        const struct bag_entry *e = &o->delta.entries[i];
-        if (e->weight != 0) {
-            TRY(weight_add(o->map, bag_entry_bytes(&o->delta, e), e->weight, NULL, err));
-        }
+    for (uint32_t i = range.first; i < range.end; i++) {
+        const struct delta_entry *e = &o->delta.entries[i];
+        TRY(weight_add(o->map, delta_entry_bytes(&o->delta, e), e->weight, NULL, err));
     }
     TRY(read_partition(f, n, prefix, 1, err));
+    delta_close(&o->change);
     for (size_t i = 0; i < o->change.entry_count; i++) {
-        const struct bag_entry *e = &o->change.entries[i];
-        if (e->weight != 0) {
-            row_copy(batch_push(&n->out, e->weight), e->row, n->out.width);
-        }
+        TRY(node_emit(f, n, o->change.entries[i].row, o->change.entries[i].weight, err));
     }
     return STATUS_OK;
 }
@@ -230,17 +226,16 @@ enum status ordered_run(struct flow *f, struct node *n, struct error *err)
 {
     struct ordered *o = n->ordered;
     const struct batch *in = &n->inputs[0]->out;
-    bag_reset(&o->delta);
+    delta_reset(&o->delta);
     for (size_t i = 0; i < in->count; i++) {
         size_t prefix_len;
         buffer_reset(&f->key);
         encode(n, batch_row(in, i), &f->key, &prefix_len);
-        bag_add(&o->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], batch_row(in, i));
+        delta_add(&o->delta, buffer_bytes(&f->key), prefix_len, in->weights[i], batch_row(in, i));
     }
+    delta_close(&o->delta);
     for (uint32_t g = 0; g < o->delta.group_count; g++) {
-        if (bag_group_is_touched(&o->delta, g)) {
-            TRY(change_partition(f, n, g, err));
-        }
+        TRY(change_partition(f, n, g, err));
     }
     return STATUS_OK;
 }

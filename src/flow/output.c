@@ -63,11 +63,8 @@ static void encode(const struct output *o, const struct datum *row, struct buffe
 static enum status apply(struct flow *f, struct output *o, bool tell, struct error *err)
 {
     for (size_t i = 0; i < o->delta.entry_count; i++) {
-        const struct bag_entry *e = &o->delta.entries[i];
-        if (e->weight == 0) {
-            continue;
-        }
-        struct bytes key = bag_entry_bytes(&o->delta, e);
+        const struct delta_entry *e = &o->delta.entries[i];
+        struct bytes key = delta_entry_bytes(&o->delta, e);
         int64_t now;
         TRY(weight_add(o->map, key, e->weight, &now, err));
         if (now < 0) {
@@ -113,13 +110,14 @@ static enum status tell_state(struct flow *f, struct output *o, struct error *er
 enum status output_run(struct flow *f, struct output *o, struct error *err)
 {
     const struct batch *in = &o->node->out;
-    bag_reset(&o->delta);
+    delta_reset(&o->delta);
     for (size_t i = 0; i < in->count; i++) {
         size_t order_len;
         buffer_reset(&f->key);
         encode(o, batch_row(in, i), &f->key, &order_len);
-        bag_add(&o->delta, buffer_bytes(&f->key), order_len, in->weights[i], NULL);
+        delta_add(&o->delta, buffer_bytes(&f->key), order_len, in->weights[i], NULL);
     }
+    delta_close(&o->delta);
     bool was = o->in_error;
     o->in_error = has_errors(o);
     if (!was && o->in_error) {

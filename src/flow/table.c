@@ -7,7 +7,7 @@
 #include "flow/inner.h"
 
 #include "base/memory.h"
-#include "flow/hash.h"
+#include "flow/keyset.h"
 #include "row/packed.h"
 #include "row/tuple.h"
 
@@ -16,51 +16,18 @@
 #include <string.h>
 
 struct change {
-    struct bytes key;
     struct bytes before; /* data NULL = no row */
     struct bytes after;
 };
 
-/* The run's changes by key. */
+/* The run's changes, by the numbers of their keys. */
 struct table_changes {
+    struct keyset keys;
     struct change *items;
-    size_t count;
     size_t capacity;
-    uint64_t *slots; /* hash << 32 | index + 1, 0 = free */
-    size_t mask;
 };
 
-enum { SLOTS_MIN = 256, SLOTS_KEPT_MAX = 1 << 17, TRUNCATE_ROWS = 1 << 16 };
-
-static void changes_reset(struct table_changes *c)
-{
-    if (c->count > 0) {
-        if (c->mask + 1 > SLOTS_KEPT_MAX) {
-            mem_free(c->slots);
-            c->slots = NULL;
-            c->mask = 0;
-        } else {
-            memset(c->slots, 0, (c->mask + 1) * sizeof *c->slots);
-        }
-    }
-    c->count = 0;
-}
-
-static void changes_grow(struct table_changes *c)
-{
-    size_t slots = c->slots == NULL ? SLOTS_MIN : (c->mask + 1) * 2;
-    mem_free(c->slots);
-    c->slots = mem_zalloc(slots * sizeof *c->slots);
-    c->mask = slots - 1;
-    for (size_t i = 0; i < c->count; i++) {
-        uint32_t hash = key_hash(c->items[i].key);
-        size_t at = hash & c->mask;
-        while (c->slots[at] != 0) {
-            at = (at + 1) & c->mask;
-        }
-        c->slots[at] = (uint64_t)hash << 32 | (i + 1);
-    }
-}
+enum { TRUNCATE_ROWS = 1 << 16 };
 
 enum status table_open(struct flow *f, struct table *t, const struct catalog_table *declared, struct error *err)
 {
@@ -77,41 +44,32 @@ void table_release(struct table *t)
 {
     if (t->changes != NULL) {
         mem_free(t->changes->items);
-        mem_free(t->changes->slots);
+        keyset_release(&t->changes->keys);
         mem_free(t->changes);
     }
 }
 
-/* The change of this key in this run; made, with the row as it is in the map, where there is none yet. */
+/* The change of this key in this run; made, with the row as it is in the map, where there is none yet. Valid until the
+ * next one is made. */
 static enum status find_change(struct flow *f, struct table *t, struct bytes key, struct change **out,
                                struct error *err)
 {
     struct table_changes *c = t->changes;
-    if (c->slots == NULL || c->count * 2 > c->mask) {
-        changes_grow(c);
-    }
-    uint32_t hash = key_hash(key);
-    size_t at = hash & c->mask;
-    for (; c->slots[at] != 0; at = (at + 1) & c->mask) {
-        struct change *known = &c->items[(uint32_t)c->slots[at] - 1];
-        if (c->slots[at] >> 32 == hash && key_equal(known->key, key)) {
-            *out = known;
-            return STATUS_OK;
-        }
+    size_t known = c->keys.count;
+    uint32_t number = keyset_add(&c->keys, key);
+    mem_grow(&c->items, &c->capacity, c->keys.count, sizeof *c->items);
+    *out = &c->items[number];
+    if (number < known) {
+        return STATUS_OK;
     }
     struct bytes value;
     enum status st = store_get(t->map, key, &value, err);
     if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
         return st;
     }
-    mem_grow(&c->items, &c->capacity, c->count + 1, sizeof *c->items);
-    struct change *made = &c->items[c->count];
-    made->key = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
-    made->before = st == STATUS_OK ? bytes_of(arena_dup(&f->run, value.data, value.len), value.len) : bytes_of(NULL, 0);
-    made->after = made->before;
-    c->count += 1;
-    c->slots[at] = (uint64_t)hash << 32 | c->count;
-    *out = made;
+    (*out)->before =
+        st == STATUS_OK ? bytes_of(arena_dup(&f->run, value.data, value.len), value.len) : bytes_of(NULL, 0);
+    (*out)->after = (*out)->before;
     return STATUS_OK;
 }
 
@@ -395,8 +353,7 @@ static enum status truncate_some(struct flow *f, struct table *t, size_t *count,
         struct change *change;
         st = store_cursor_next(cursor, &key, &value, err);
         if (st == STATUS_OK) {
-            struct bytes kept = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
-            st = find_change(f, t, kept, &change, err);
+            st = find_change(f, t, key, &change, err);
         }
         if (st == STATUS_OK) {
             change->after = bytes_of(NULL, 0);
@@ -431,7 +388,7 @@ static enum status emit_row(struct flow *f, struct table *t, struct bytes value,
 {
     struct node *n = t->node;
     struct packed_reader r = packed_reader_of(value);
-    struct datum *row = batch_push(&n->out, weight);
+    struct datum *row = n->row;
     uint32_t end = t->declared->column_count;
     for (; end > 0 && !n->needed[end - 1]; end--) {
         row[end - 1] = DATUM_NULL;
@@ -449,10 +406,11 @@ static enum status emit_row(struct flow *f, struct table *t, struct bytes value,
             TRY(packed_skip(&r, err));
         }
     }
-    return STATUS_OK;
+    return node_emit(f, n, row, weight, err);
 }
 
-static enum status apply_change(struct flow *f, struct table *t, const struct change *c, struct error *err)
+static enum status apply_change(struct flow *f, struct table *t, struct bytes key, const struct change *c,
+                                struct error *err)
 {
     if (c->before.data != NULL && c->after.data != NULL && bytes_equal(c->before, c->after)) {
         return STATUS_OK;
@@ -464,19 +422,20 @@ static enum status apply_change(struct flow *f, struct table *t, const struct ch
         TRY(emit_row(f, t, c->before, -1, err));
     }
     if (c->after.data == NULL) {
-        return store_delete(t->map, c->key, err);
+        return store_delete(t->map, key, err);
     }
     if (t->node != NULL) {
         TRY(emit_row(f, t, c->after, 1, err));
     }
-    return store_put(t->map, c->key, c->after, err);
+    return store_put(t->map, key, c->after, err);
 }
 
 enum status table_run(struct flow *f, struct table *t, struct error *err)
 {
-    for (size_t i = 0; i < t->changes->count; i++) {
-        TRY(apply_change(f, t, &t->changes->items[i], err));
+    struct table_changes *c = t->changes;
+    for (size_t i = 0; i < c->keys.count; i++) {
+        TRY(apply_change(f, t, keyset_key(&c->keys, i), &c->items[i], err));
     }
-    changes_reset(t->changes);
+    keyset_reset(&c->keys);
     return STATUS_OK;
 }

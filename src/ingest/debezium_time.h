@@ -1,5 +1,4 @@
-/* Dates and times as Debezium writes them: numbers since 1970 and ISO 8601 strings, with the codes it has for infinity.
- */
+/* Dates and times as Debezium writes them: numbers since 1970 and ISO 8601 strings, with its codes for infinity. */
 #ifndef INGEST_DEBEZIUM_TIME_H
 #define INGEST_DEBEZIUM_TIME_H
 

@@ -14,8 +14,7 @@
 
 enum {
     POLL_BUDGET_BYTES = 4 * 1024 * 1024, /* of the source, a turn */
-    RUN_CHANGES = 64 * 1024,             /* folded before the operators run */
-    RUN_BYTES = 32 * 1024 * 1024,        /* the same, for wide rows */
+    CHANGE_WRITES_BYTES = 200,           /* to the state, of a change of a narrow row */
     TURN_CHANGES = 256 * 1024,           /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,
     DRAIN_US_MAX = 10000000 /* for the last syncs when asked to stop */
@@ -33,14 +32,24 @@ static enum status run_operators(struct spine *s, bool commit_ended, uint64_t se
     return STATUS_OK;
 }
 
+/* How many changes to fold before the operators run: as many as there is memory for, also for what they will write. */
+static uint64_t run_limit(const struct spine *s)
+{
+    uint64_t room = store_room_bytes(s->store) / CHANGE_WRITES_BYTES;
+    room = room < RUN_CHANGES_MIN ? RUN_CHANGES_MIN : room;
+    return room < s->run_changes ? room : s->run_changes;
+}
+
 enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
 {
     struct store_chunk chunk = {.last = true};
     uint64_t turn = 0;
     uint64_t bytes = 0;
+    uint64_t limit = run_limit(s);
     bool unrun = false;
+    bool full = false;
     s->reader_more = true;
-    while (turn < TURN_CHANGES && (s->mid_commit || unrun || s->folded < seq_limit)) {
+    while (turn < TURN_CHANGES && !full && (s->mid_commit || unrun || s->folded < seq_limit)) {
         if (unrun && chunk.last && chunk.seq + 1 >= seq_limit) {
             break;
         }
@@ -53,11 +62,13 @@ enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
         TRY(flow_fold(s->flow, &chunk, err));
         unrun = true;
         bytes += chunk.data.len;
-        if (flow_changes(s->flow) >= RUN_CHANGES || bytes >= RUN_BYTES) {
-            turn += flow_changes(s->flow) + bytes / RUN_BYTES * RUN_CHANGES;
+        if (flow_changes(s->flow) >= limit || bytes >= s->run_bytes) {
+            turn += flow_changes(s->flow) + bytes / s->run_bytes * s->run_changes;
             TRY(run_operators(s, chunk.last, chunk.seq, err));
             unrun = false;
             bytes = 0;
+            limit = run_limit(s);
+            full = !s->mid_commit && store_is_full(s->store);
         }
     }
     return unrun ? run_operators(s, chunk.last, chunk.seq, err) : STATUS_OK;

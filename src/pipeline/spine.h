@@ -10,6 +10,8 @@
 #include "pipeline/syncer.h"
 #include "state/store.h"
 
+enum { RUN_CHANGES_MIN = 4 * 1024 };
+
 /* The way to the sink. */
 enum link_state {
     LINK_NONE, /* no sink configured */
@@ -53,9 +55,11 @@ struct spine {
     struct arena arena;
     struct event_schema *known; /* in a replay: the whole log's journal */
     size_t known_count;
-    uint64_t folded; /* commits below are folded and run */
-    bool mid_commit; /* some chunks of commit `folded` are folded, not its last */
-    bool pending_on; /* changes are gathered for the sink */
+    uint64_t run_changes; /* folded before the operators run: the more, the more of them are about the same rows */
+    uint64_t run_bytes;   /* the same, for wide rows */
+    uint64_t folded;      /* commits below are folded and run */
+    bool mid_commit;      /* some chunks of commit `folded` are folded, not its last */
+    bool pending_on;      /* changes are gathered for the sink */
     bool source_more;
     bool source_ended;
     bool reader_more;          /* the reader has more for now */

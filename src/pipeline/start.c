@@ -13,7 +13,13 @@
 #include <inttypes.h>
 #include <poll.h>
 
-enum { SINK_WAIT_US = 5000000, PROGRESS_AFTER_US = 1000000 };
+enum {
+    SINK_WAIT_US = 5000000,
+    PROGRESS_AFTER_US = 1000000,
+    RUN_CHANGE_BYTES = 256, /* of memory, that a change takes on its way through the operators */
+    RUN_CHANGES_MAX = 256 * 1024,
+    RUN_BYTES_MIN = 1024 * 1024
+};
 
 static enum status on_change(void *ctx, uint32_t view_idx, struct bytes row, int64_t weight, struct error *err)
 {
@@ -63,12 +69,23 @@ static void list_views(struct spine *s)
     s->view_errors = mem_zalloc((s->view_count + 1) * sizeof *s->view_errors);
 }
 
+/* How large a run may be in `run` bytes of memory. */
+static void limit_runs(struct spine *s, uint64_t run)
+{
+    uint64_t changes = run / RUN_CHANGE_BYTES;
+    changes = changes < RUN_CHANGES_MIN ? RUN_CHANGES_MIN : changes;
+    s->run_changes = changes > RUN_CHANGES_MAX ? RUN_CHANGES_MAX : changes;
+    s->run_bytes = run / 2 < RUN_BYTES_MIN ? RUN_BYTES_MIN : run / 2;
+}
+
 static enum status open_state(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
+    uint64_t run = o->cache_bytes / 4; /* for what is folded in one run; the rest for changes until a checkpoint */
+    limit_runs(s, run);
     TRY(store_open(&s->store,
                    &(struct store_options){
-                       .path = o->store_path, .cache_bytes = o->cache_bytes, .segment_bytes = o->segment_bytes},
+                       .path = o->store_path, .cache_bytes = o->cache_bytes - run, .segment_bytes = o->segment_bytes},
                    err));
     uint64_t old_id = 0;
     if (o->replay) {

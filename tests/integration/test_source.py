@@ -143,7 +143,8 @@ def test_one_transaction_of_a_million_rows_in_bounded_memory(pipeline, source):
     thread.join()
     assert_views(pipe, ["v"])
     print(f"peak {peak[0] // 1024} MiB")
-    assert peak[0] < (3 * cache + 60) * 1024, f"{peak[0] // 1024} MiB with a cache of {cache} MiB"
+    if "-san-" not in harness.BUILD.name:  # the sanitizer keeps freed memory
+        assert peak[0] < (3 * cache + 60) * 1024, f"{peak[0] // 1024} MiB with a cache of {cache} MiB"
 
 
 def test_columns_are_added_dropped_renamed_and_retyped_while_it_runs(pipeline, source):
