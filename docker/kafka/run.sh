@@ -21,7 +21,7 @@ await_running() {
 case "${1:-}" in
 broker)
     if [ ! -e /var/lib/kafka/data/meta.properties ]; then
-        id=$(java -cp "/opt/kafka/*" kafka.tools.StorageTool random-uuid 2>/dev/null)
+        id=$(java -cp "/opt/kafka/*" kafka.tools.StorageTool random-uuid 2>/dev/null | tail -n 1)
         java -cp "/opt/kafka/*" kafka.tools.StorageTool format -t "$id" -c /etc/kafka/broker.properties
     fi
     exec java "${KAFKA_HEAP:--Xmx256m}" -cp "/opt/kafka/*" kafka.Kafka /etc/kafka/broker.properties
