@@ -194,6 +194,10 @@ struct kafka {
     size_t late_next;
     bool orphans_told;
     size_t held_bytes_max;
+    struct kafka_partition **due; /* a heap of those that have something for the commit at hand */
+    size_t due_count;
+    size_t due_capacity;
+    uint64_t due_xid;
 
     /* What may be told to the group. */
     rd_kafka_topic_partition_list_t *offsets; /* NULL = none; below offsets_seq_next */

@@ -39,6 +39,7 @@ void kafka_transaction_open(struct kafka *k)
 void kafka_transaction_close(struct kafka *k)
 {
     mem_free(k->waiting);
+    mem_free(k->due);
     debezium_transaction_release(&k->markers);
 }
 
@@ -202,30 +203,51 @@ static bool is_ahead(const struct kafka_partition *p)
     return p->counted < kafka_list_count(&p->held);
 }
 
-/* The partition whose first counted entry is due: of no transaction before any, else by the order in it. */
-static struct kafka_partition *next_due(struct kafka *k, uint64_t xid)
+/* Of no transaction: before any row of one. */
+static uint64_t due_order(const struct kafka *k, struct kafka_partition *p)
 {
-    struct kafka_partition *best = NULL;
-    uint64_t best_order = 0;
-    for (size_t i = 0; i < k->partition_count; i++) {
-        struct kafka_partition *p = k->partitions[i];
-        if (p->counted == 0) {
-            continue;
+    const struct kafka_entry *e = kafka_list_at(&p->held, 0);
+    return k->due_xid != 0 && e->xid == k->due_xid ? e->total_order : 0;
+}
+
+static void sift_down(struct kafka *k, size_t at)
+{
+    struct kafka_partition *p = k->due[at];
+    uint64_t order = due_order(k, p);
+    for (size_t child = 2 * at + 1; child < k->due_count; child = 2 * at + 1) {
+        child += child + 1 < k->due_count && due_order(k, k->due[child + 1]) < due_order(k, k->due[child]);
+        if (order <= due_order(k, k->due[child])) {
+            break;
         }
-        const struct kafka_entry *e = kafka_list_at(&p->held, 0);
-        uint64_t order = xid != 0 && e->xid == xid ? e->total_order : 0;
-        if (best == NULL || order < best_order) {
-            best = p;
-            best_order = order;
+        k->due[at] = k->due[child];
+        at = child;
+    }
+    k->due[at] = p;
+}
+
+/* The partitions that have something counted, the one whose first entry is due on top. */
+static void gather_due(struct kafka *k, uint64_t xid)
+{
+    mem_grow(&k->due, &k->due_capacity, k->partition_count + 1, sizeof(struct kafka_partition *));
+    k->due_count = 0;
+    k->due_xid = xid;
+    for (size_t i = 0; i < k->partition_count; i++) {
+        if (k->partitions[i]->counted > 0) {
+            k->due[k->due_count] = k->partitions[i];
+            k->due_count += 1;
         }
     }
-    return best;
+    for (size_t i = k->due_count / 2; i > 0; i--) {
+        sift_down(k, i - 1);
+    }
 }
 
 /* Everything counted goes into the commit at hand. */
 static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
 {
-    for (struct kafka_partition *p = next_due(k, xid); p != NULL; p = next_due(k, xid)) {
+    gather_due(k, xid);
+    while (k->due_count > 0) {
+        struct kafka_partition *p = k->due[0];
         struct kafka_entry *e = kafka_list_at(&p->held, 0);
         if (is_repetition(k, e)) {
             e->items_len = 0;
@@ -236,6 +258,13 @@ static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
         TRY(kafka_commit_add(k, &p->held, e, err));
         kafka_list_drop(&p->held, 1);
         p->counted -= 1;
+        if (p->counted == 0) {
+            k->due_count -= 1;
+            k->due[0] = k->due[k->due_count];
+        }
+        if (k->due_count > 0) {
+            sift_down(k, 0);
+        }
     }
     return STATUS_OK;
 }

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POSITIONS_MAX = 64, POSITION_NAME_BYTES = 64, WAIT_US = 6000000 };
+enum { POSITIONS_MAX = 256, POSITION_NAME_BYTES = 64, WAIT_US = 6000000 };
 
 struct position {
     char name[POSITION_NAME_BYTES];
