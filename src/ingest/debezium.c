@@ -637,6 +637,7 @@ static void read_order(const struct debezium *d, bool envelope, struct debezium_
         meta->commit_lsn = sequence_commit_lsn(&d->value.source);
         meta->lsn = number_of(&d->value.source, "lsn");
         meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
+        meta->is_snapshot = string_is(debezium_members_get(&d->value.all, "op"), "r");
     } else {
         meta->lsn = number_of(&d->value.all, "__lsn");
         meta->lsn = meta->lsn == 0 ? number_of(&d->value.all, "__source_lsn") : meta->lsn;

@@ -311,6 +311,25 @@ static void keep_fetching(struct kafka *k)
     k->queue_peak = len;
 }
 
+/* What the log has read from and is not there now is not at its end. */
+static enum status check_topics_read(struct kafka *k, struct error *err)
+{
+    char name[TOPIC_BYTES_MAX + sizeof ":0"];
+    uint64_t position;
+    for (uint32_t i = 0; i < k->topic_count; i++) {
+        const struct kafka_topic *t = &k->topics[i];
+        snprintf(name, sizeof name, "%s:0", t->name);
+        if (t->missing && k->options.position != NULL &&
+            k->options.position(k->options.position_ctx, name, &position)) {
+            return error_set(err, STATUS_RETRY, 0,
+                             "could not read on to the end: topic \"%s\" is not there, though it was read up to offset "
+                             "%" PRIu64,
+                             t->name, position);
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status finish_turn(struct kafka *k, struct error *err)
 {
     TRY(k->whole ? kafka_transaction_turn(k, err) : kafka_commit_batch(k, err));
@@ -321,6 +340,7 @@ static enum status finish_turn(struct kafka *k, struct error *err)
     if (k->whole) {
         kafka_transaction_tell_left(k);
     }
+    TRY(check_topics_read(k, err));
     k->ended = true;
     return STATUS_END;
 }

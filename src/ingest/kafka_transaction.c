@@ -33,6 +33,7 @@ void kafka_transaction_open(struct kafka *k)
     if (k->options.position != NULL) {
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_lsn", &k->newest_lsn);
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_ms", &k->newest_ms);
+        (void)k->options.position(k->options.position_ctx, "kafka.unwhole_lsn", &k->unwhole_lsn);
     }
 }
 
@@ -139,6 +140,7 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
     t->check = check;
     if (marker.ended) { /* a repeated one has nothing to wait for */
         t->ended = true;
+        t->repeated = repeated;
         t->expected = repeated ? 0 : marker.event_count;
         t->lsn = repeated ? 0 : marker.lsn;
         t->time_ms = marker.time_ms;
@@ -148,16 +150,19 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
 
 /* ---- the rows that are held ---- */
 
+/* Of a transaction that ended before the newest that is committed. The stream's first one has no commit before it. */
 static bool is_older(const struct kafka *k, const struct kafka_entry *e)
 {
-    return e->commit_lsn != 0 && e->commit_lsn < k->newest_lsn && e->time_us != 0 &&
+    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    return behind != 0 && behind < k->newest_lsn && e->time_us != 0 &&
            (uint64_t)(e->time_us + DATETIME_EPOCH_US) / 1000 <= k->newest_ms;
 }
 
-/* Sent again after its transaction was committed whole. With a transaction_timeout it may be what was missing then. */
+/* Sent again after its transaction was committed whole. Where that was not sure it may be what was missing. */
 static bool is_repetition(const struct kafka *k, const struct kafka_entry *e)
 {
-    return k->options.transaction_timeout_us == 0 && e->xid != 0 && is_older(k, e) && !is_late(k, e->xid);
+    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    return e->xid != 0 && behind >= k->unwhole_lsn && is_older(k, e) && !is_late(k, e->xid);
 }
 
 /* Of no transaction, or of one that is committed. */
@@ -242,6 +247,14 @@ static void gather_due(struct kafka *k, uint64_t xid)
     }
 }
 
+/* Rows of the one at hand that is known to be new are what it was waited for. */
+static bool is_dropped(struct kafka *k, const struct kafka_entry *e)
+{
+    const struct kafka_transaction *hand = at_hand(k);
+    bool wanted = k->due_xid != 0 && e->xid == k->due_xid && hand != NULL && hand->ended && !hand->repeated;
+    return !wanted && is_repetition(k, e);
+}
+
 /* Everything counted goes into the commit at hand. */
 static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
 {
@@ -249,7 +262,7 @@ static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
     while (k->due_count > 0) {
         struct kafka_partition *p = k->due[0];
         struct kafka_entry *e = kafka_list_at(&p->held, 0);
-        if (is_repetition(k, e)) {
+        if (is_dropped(k, e)) {
             e->items_len = 0;
         }
         if (e->items_len > 0 && !k->commit_begun) {
@@ -269,22 +282,37 @@ static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
     return STATUS_OK;
 }
 
+/* Some of its rows may still come, and are no repetitions then. */
+static void note_unwhole(struct kafka *k, const struct kafka_transaction *t)
+{
+    k->unwhole_lsn = t->lsn != 0 ? t->lsn : UINT64_MAX; /* without an END the next one's will do */
+    k->newest_changed = true;
+    remember_late(k, t->xid);
+}
+
+static void note_committed(struct kafka *k, const struct kafka_transaction *t)
+{
+    if (t->lsn == 0) {
+        return;
+    }
+    k->newest_lsn = t->lsn;
+    k->newest_ms = t->time_ms > k->newest_ms ? t->time_ms : k->newest_ms;
+    k->newest_changed = true;
+    k->unwhole_lsn = k->unwhole_lsn == UINT64_MAX ? t->lsn : k->unwhole_lsn;
+}
+
 static enum status commit_at_hand(struct kafka *k, struct error *err)
 {
     struct kafka_transaction t = k->waiting[k->waiting_first];
     if (k->arrived < t.expected) { /* rows that could not be read stood in for these */
         k->doubtful -= t.expected - k->arrived;
-        remember_late(k, t.xid);
+        note_unwhole(k, &t);
     }
     TRY(hand_rows(k, t.xid, err));
     if (t.next != 0) {
         kafka_commit_moved(k, k->transactions, t.next, t.check);
     }
-    if (t.lsn != 0) {
-        k->newest_lsn = t.lsn;
-        k->newest_ms = t.time_ms > k->newest_ms ? t.time_ms : k->newest_ms;
-        k->newest_changed = true;
-    }
+    note_committed(k, &t);
     k->waiting_first += 1;
     k->waiting_count -= 1;
     k->waiting_first = k->waiting_count == 0 ? 0 : k->waiting_first;
@@ -381,7 +409,7 @@ static void give_up(struct kafka *k, uint64_t xid, struct kafka_transaction *han
     }
     hand->ended = true;
     hand->expected = 0;
-    remember_late(k, xid);
+    note_unwhole(k, hand);
 }
 
 static enum status look_at_time(struct kafka *k, struct error *err)
