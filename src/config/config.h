@@ -24,6 +24,8 @@ struct config {
     const char *source_topic_prefix;
     const char *source_transaction_topic;
     int64_t source_transaction_timeout_us; /* 0 = never */
+    const char *source_time_precision;
+    const char *source_unavailable_value;
     struct property *kafka;
     size_t kafka_count;
     const char *sink_url;           /* "none" */

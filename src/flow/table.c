@@ -284,7 +284,7 @@ static enum status fold_update(struct flow *f, struct table *t, const struct eve
     if (has_old && encode_key(f, t, old_key, &f->key) && !bytes_equal(buffer_bytes(&f->key), key)) {
         struct change *gone;
         TRY(find_change(f, t, buffer_bytes(&f->key), &gone, err));
-        stored = gone->after;
+        stored = gone->after.data != NULL ? gone->after : gone->before; /* Debezium tells its delete first */
         gone->after = bytes_of(NULL, 0);
     }
     return put_row(f, t, e, key, row, stored, from, to, err);

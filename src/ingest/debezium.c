@@ -31,6 +31,8 @@ struct debezium {
     uint32_t table_id_next;
     struct debezium_schema_cache schemas;
     struct debezium_habits habits;
+    struct debezium_units units;
+    struct debezium_placeholder placeholder;
     struct arena arena; /* of one record */
     struct debezium_document value;
     struct debezium_document key;
@@ -40,6 +42,7 @@ struct debezium {
     const struct debezium_table *deleted_from;
     char deleted_lsn[LSN_BYTES_MAX];
     size_t schema_bytes; /* of the record at hand */
+    bool row_lacks;      /* some value of the row was not sent */
 };
 
 /* A row change, before its values are looked at. */
@@ -49,6 +52,8 @@ struct change {
     const struct debezium_members *before; /* NULL = none */
     const struct json_value *lsn;
     bool may_be_missing;
+    bool second_half;                     /* it follows the delete of the old row */
+    const struct debezium_record *record; /* of an insert */
 };
 
 struct debezium *debezium_new(const struct catalog *catalog, uint32_t table_id_next)
@@ -56,6 +61,7 @@ struct debezium *debezium_new(const struct catalog *catalog, uint32_t table_id_n
     struct debezium *d = mem_zalloc(sizeof *d);
     d->catalog = catalog;
     d->table_id_next = table_id_next;
+    debezium_placeholder_init(&d->placeholder, "__debezium_unavailable_value");
     d->tables = mem_zalloc((catalog->table_count + 1) * sizeof *d->tables);
     for (uint32_t i = 0; i < catalog->table_count; i++) {
         assert(catalog->tables[i]->key_count <= DEBEZIUM_KEY_MAX);
@@ -73,6 +79,7 @@ void debezium_free(struct debezium *d)
         debezium_table_release(&d->tables[i]);
     }
     mem_free(d->tables);
+    debezium_placeholder_release(&d->placeholder);
     debezium_schema_cache_release(&d->schemas);
     debezium_document_release(&d->value);
     debezium_document_release(&d->key);
@@ -80,6 +87,16 @@ void debezium_free(struct debezium *d)
     buffer_release(&d->row);
     arena_release(&d->arena);
     mem_free(d);
+}
+
+enum status debezium_configure(struct debezium *d, const char *time_precision, const char *unavailable_value,
+                               struct error *err)
+{
+    if (unavailable_value != NULL && unavailable_value[0] != '\0') {
+        debezium_placeholder_release(&d->placeholder);
+        debezium_placeholder_init(&d->placeholder, unavailable_value);
+    }
+    return debezium_units_of(time_precision, &d->units, err);
 }
 
 void debezium_forget(struct debezium *d)
@@ -335,8 +352,12 @@ static void tell_losses(const struct debezium_table *t, struct debezium_column *
 static enum status read_value(struct debezium *d, struct debezium_table *t, struct debezium_column *column,
                               const struct json_value *value, bool may_be_missing, struct datum *out, struct error *err)
 {
-    struct debezium_value_context context = {
-        .arena = &d->arena, .column = &column->habits, .overall = &d->habits, .may_be_missing = may_be_missing};
+    struct debezium_value_context context = {.arena = &d->arena,
+                                             .column = &column->habits,
+                                             .overall = &d->habits,
+                                             .units = &d->units,
+                                             .placeholder = &d->placeholder,
+                                             .may_be_missing = may_be_missing};
     enum status st = debezium_value_read(&context, &column->type, &column->hint, value, out, err);
     if (column->habits.lost != column->habits.told && st == STATUS_OK && column->declared) {
         tell_losses(t, column);
@@ -372,6 +393,7 @@ static enum status append_values(struct debezium *d, struct debezium_table *t, c
             }
         }
         TRY(require_key(t, column, &datum, err));
+        d->row_lacks = d->row_lacks || datum.missing;
         packed_append_datum(&d->row, column->type.kind, &datum);
     }
     return STATUS_OK;
@@ -445,6 +467,16 @@ static bool follows_delete(const struct debezium *d, const struct debezium_table
            memcmp(lsn->text.data, d->deleted_lsn, lsn->text.len) == 0;
 }
 
+/* Whether an insert may lack values. What else comes of the table ends the memory of its delete. */
+static void note_insert(struct debezium *d, const struct debezium_table *t, const struct debezium_record *record,
+                        struct change *change)
+{
+    change->second_half = follows_delete(d, t, change->lsn);
+    change->record = record;
+    change->may_be_missing = change->second_half || record->old_key != NULL;
+    d->deleted_from = change->second_half || d->deleted_from != t ? d->deleted_from : NULL;
+}
+
 static void remember_delete(struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
 {
     bool known = lsn != NULL && lsn->kind == JSON_NUMBER && lsn->text.len < LSN_BYTES_MAX;
@@ -455,12 +487,41 @@ static void remember_delete(struct debezium *d, const struct debezium_table *t, 
     }
 }
 
+/* An insert that lacks values is the second half of a change of key: an update of the old row, which has them. Where
+ * that may be gone already nothing can complete it; and it may be a text that only looks like the placeholder. */
+static enum status complete_insert(struct debezium *d, struct debezium_table *t, const struct change *change,
+                                   enum event_kind *kind, struct error *err)
+{
+    char reason[JSON_SCAN_REASON_BYTES];
+    struct bytes key;
+    const struct debezium_record *record = change->record;
+    bool moved = record->old_key != NULL && record->old_key(record->message, &key);
+    if (!moved && !change->second_half) {
+        struct change literal = *change;
+        literal.may_be_missing = false;
+        buffer_reset(&d->row);
+        return append_values(d, t, &literal, err);
+    }
+    if (!moved || !(record->in_order || change->second_half) ||
+        !debezium_document_read(&d->key, key, &d->schemas, &d->arena, reason) || !d->key.all.is_object) {
+        return STATUS_OK;
+    }
+    *kind = EVENT_UPDATE;
+    event_append_old(&d->row, t->column_count);
+    return append_key(d, t, &d->key.all, err);
+}
+
 static enum status put_row(struct debezium *d, struct debezium_table *t, const struct change *change,
                            struct buffer *out, struct error *err)
 {
     bool moved = false;
+    enum event_kind kind = change->kind;
+    d->row_lacks = false;
     TRY(debezium_table_fit(t, d->value.schema, change->row, err));
     TRY(append_values(d, t, change, err));
+    if (change->record != NULL && d->row_lacks) {
+        TRY(complete_insert(d, t, change, &kind, err));
+    }
     if (change->kind == EVENT_UPDATE) {
         TRY(key_changed(d, t, change, &moved, err));
         if (moved) {
@@ -470,7 +531,7 @@ static enum status put_row(struct debezium *d, struct debezium_table *t, const s
             event_append_no_old(&d->row);
         }
     }
-    return finish_row(d, t, change->kind, out, err);
+    return finish_row(d, t, kind, out, err);
 }
 
 /* The key is in `before`, in a flattened record's row, else in the record's key. */
@@ -548,7 +609,10 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
     if (!doc->after.is_object) {
         return error_set(err, STATUS_INVALID, 0, "an event of op \"%c\" without the new row (after)", letter);
     }
-    change.may_be_missing = letter == 'u' || (letter == 'c' && follows_delete(d, t, change.lsn));
+    change.may_be_missing = letter == 'u';
+    if (letter == 'c') {
+        note_insert(d, t, record, &change);
+    }
     return put_row(d, t, &change, out, err);
 }
 
@@ -601,8 +665,10 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
         change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
     }
     bool unknown = op == NULL || op->kind != JSON_STRING;
-    change.may_be_missing =
-        change.kind == EVENT_UPDATE || unknown || (change.kind == EVENT_INSERT && follows_delete(d, t, change.lsn));
+    change.may_be_missing = change.kind == EVENT_UPDATE || unknown;
+    if (change.kind == EVENT_INSERT) {
+        note_insert(d, t, record, &change);
+    }
     return put_row(d, t, &change, out, err);
 }
 

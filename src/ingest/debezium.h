@@ -9,6 +9,7 @@
 #define INGEST_DEBEZIUM_H
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "plan/catalog.h"
 
 #include <stdbool.h>
@@ -34,6 +35,11 @@ struct debezium_record {
      * source, a delete is a REMOVE item, and so is a tombstone that does not follow the delete of its key. */
     bool may_repeat;
     struct debezium_buried *buried; /* the partition's; given where may_repeat */
+    /* The key that the row had until now, by a header of the record: asked for where an insert lacks values, which are
+     * then the old row's. NULL = there are no headers. */
+    bool (*old_key)(const void *message, struct bytes *out);
+    const void *message;
+    bool in_order; /* the delete of the old row comes right before, though it may be decoded later */
 };
 
 enum debezium_outcome { DEBEZIUM_IGNORED, DEBEZIUM_CHANGE, DEBEZIUM_QUARANTINED };
@@ -53,6 +59,10 @@ struct debezium_meta {
 /* `table_id_next`: the first journal id not used in the log. The catalog is borrowed. */
 struct debezium *debezium_new(const struct catalog *catalog, uint32_t table_id_next);
 void debezium_free(struct debezium *d);
+/* The connector's time.precision.mode, for records without a schema part, and its unavailable.value.placeholder; both
+ * may be NULL. STATUS_INVALID where there is no such mode. */
+enum status debezium_configure(struct debezium *d, const char *time_precision, const char *unavailable_value,
+                               struct error *err);
 /* Appends the record's items to `out`: a SCHEMA item where the columns of the table's rows are not those of the last
  * one, then the change; together less than SOURCE_CHUNK_BYTES_MAX (longer rows are quarantined). A DELETE and the old
  * row of an UPDATE carry the declared key only, since Debezium's nulls in `before` may mean "not sent". */

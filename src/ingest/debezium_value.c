@@ -16,9 +16,6 @@ enum {
     DOUBLE_DIGITS = 15
 };
 
-static const char placeholder[] = "__debezium_unavailable_value";
-static const char placeholder_base64[] = "X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==";
-
 /* ---- base64 ---- */
 
 static int sextet(uint8_t c)
@@ -291,13 +288,17 @@ static enum status read_bytea(const struct debezium_value_context *c, const stru
 static enum debezium_form unit_of(const struct debezium_value_context *c, const struct type *type,
                                   const struct debezium_hint *hint)
 {
-    if (hint->form == FORM_CUT) {
+    enum debezium_form form = hint->form;
+    if (form == FORM_GUESSED) {
+        form = type->kind == TYPE_TIME ? c->units->time : c->units->timestamp;
+    }
+    if (form == FORM_CUT) {
         bool fits = type->typmod >= 0 && type->typmod <= MILLIS_PRECISION_MAX;
         note_loss(c, fits ? 0 : LOSS_MICROS);
         return FORM_MILLIS;
     }
-    if (hint->form == FORM_MILLIS || hint->form == FORM_MICROS || hint->form == FORM_NANOS) {
-        return hint->form;
+    if (form == FORM_MILLIS || form == FORM_MICROS || form == FORM_NANOS) {
+        return form;
     }
     return type->typmod >= 0 && type->typmod <= MILLIS_PRECISION_MAX ? FORM_MILLIS : FORM_MICROS;
 }
@@ -420,23 +421,17 @@ static enum status read_scalar(const struct debezium_value_context *c, const str
 
 /* For arrays the whole array is the placeholder: of texts, of bytes, of the byte codes (int[] and date[]), or of the
  * UUID made from the bytes. For other types a string is. */
-static bool is_placeholder(const struct type *type, const struct json_value *value)
+static bool is_placeholder(const struct debezium_placeholder *p, const struct type *type,
+                           const struct json_value *value, struct arena *a)
 {
-    static const char in_array[] = "[\"__debezium_unavailable_value\"]";
-    static const char bytes_in_array[] = "[\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\"]";
-    static const char codes[] = "[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,"
-                                "118,97,108,117,101]";
-    static const char uuid_in_array[] = "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"]";
     if (value->kind == JSON_STRING) {
-        return json_value_is(value, placeholder) ||
-               (type->kind == TYPE_BYTEA && json_value_is(value, placeholder_base64));
+        struct bytes text = value->escaped ? json_value_text(value, a) : value->text;
+        return bytes_equal(text, p->text) || (type->kind == TYPE_BYTEA && bytes_equal(text, p->base64));
     }
     struct bytes t = value->text;
     return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER &&
-           (bytes_equal(t, bytes_of(in_array, sizeof in_array - 1)) ||
-            bytes_equal(t, bytes_of(bytes_in_array, sizeof bytes_in_array - 1)) ||
-            bytes_equal(t, bytes_of(uuid_in_array, sizeof uuid_in_array - 1)) ||
-            bytes_equal(t, bytes_of(codes, sizeof codes - 1)));
+           (bytes_equal(t, p->in_array) || bytes_equal(t, p->base64_in_array) || bytes_equal(t, p->uuid_in_array) ||
+            bytes_equal(t, p->codes));
 }
 
 enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,
@@ -450,7 +445,7 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
         *out = DATUM_NULL;
         return STATUS_OK;
     }
-    if (c->may_be_missing && is_placeholder(type, value)) {
+    if (c->may_be_missing && is_placeholder(c->placeholder, type, value, c->arena)) {
         *out = DATUM_MISSING;
         return STATUS_OK;
     }

@@ -31,11 +31,30 @@ struct debezium_habits {
     uint8_t told;
 };
 
+/* How numbers that nobody explains are meant; FORM_GUESSED (0) = by the declared precision. */
+struct debezium_units {
+    enum debezium_form time;
+    enum debezium_form timestamp;
+};
+
+/* What stands for an unchanged TOAST value, in its forms. */
+struct debezium_placeholder {
+    struct bytes text;
+    struct bytes base64;
+    struct bytes in_array;
+    struct bytes base64_in_array;
+    struct bytes codes; /* of its bytes, in an array */
+    struct bytes uuid_in_array;
+    struct arena arena;
+};
+
 struct debezium_value_context {
     struct arena *arena;
     struct debezium_habits *column;  /* of this column: read and written */
     struct debezium_habits *overall; /* of everything decoded so far */
-    bool may_be_missing;             /* the placeholder for an unchanged TOAST value is taken as such */
+    const struct debezium_units *units;
+    const struct debezium_placeholder *placeholder;
+    bool may_be_missing; /* the placeholder for an unchanged TOAST value is taken as such */
 };
 
 /* `out` borrows the value and the arena. It is DATUM_MISSING for the placeholder. STATUS_INVALID with what is wrong.
@@ -45,6 +64,12 @@ struct debezium_value_context {
 enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,
                                 const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
                                 struct error *err);
+
+/* Of a time.precision.mode; NULL = the default. STATUS_INVALID where there is none of that name. */
+enum status debezium_units_of(const char *time_precision, struct debezium_units *out, struct error *err);
+/* "hex:..." are the bytes themselves. Of uuid[] only Debezium's own placeholder is known. */
+void debezium_placeholder_init(struct debezium_placeholder *p, const char *text);
+void debezium_placeholder_release(struct debezium_placeholder *p);
 
 /* Types carried as PostgreSQL's text (debezium_text.c): arrays, bit strings, money, times with zone, points; others as
  * they come. */

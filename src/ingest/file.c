@@ -209,7 +209,10 @@ static enum status file_source_open(struct source **out, const struct source_opt
     f->notify_fd = -1;
     f->is_stdin = strcmp(options->url, "-") == 0;
     f->decoder = debezium_new(options->catalog, options->table_id_next);
-    enum status st = f->is_stdin ? STATUS_OK : open_path(f, path_of(options->url), err);
+    enum status st = debezium_configure(f->decoder, options->time_precision, options->unavailable_value, err);
+    if (st == STATUS_OK && !f->is_stdin) {
+        st = open_path(f, path_of(options->url), err);
+    }
     if (st != STATUS_OK) {
         file_source_close(&f->base);
         return st;

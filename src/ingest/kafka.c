@@ -230,7 +230,8 @@ static enum status kafka_open(struct source **out, const struct source_options *
     k->event_fd = -1;
     init_watch(&k->watch);
     k->decoder = debezium_new(options->catalog, options->table_id_next);
-    enum status st = open_all(k, err);
+    enum status st = debezium_configure(k->decoder, options->time_precision, options->unavailable_value, err);
+    st = st == STATUS_OK ? open_all(k, err) : st;
     k->options.url = NULL;
     k->options.kafka = NULL;
     k->options.topic_prefix = NULL;

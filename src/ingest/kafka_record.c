@@ -161,6 +161,19 @@ static void add_entry(struct kafka *k, struct kafka_partition *p, struct kafka_l
     list->end += 1;
 }
 
+static bool old_key(const void *message, struct bytes *out)
+{
+    rd_kafka_headers_t *headers;
+    const void *value = NULL;
+    size_t len = 0;
+    if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        rd_kafka_header_get_last(headers, "__debezium.oldkey", &value, &len) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return false;
+    }
+    *out = bytes_of(value, len);
+    return value != NULL;
+}
+
 /* Appends the record's items to the list's; its SCHEMA item goes to k->schemas. */
 static enum debezium_outcome decode(struct kafka *k, struct kafka_partition *p, struct kafka_list *list,
                                     const rd_kafka_message_t *message, struct debezium_meta *meta)
@@ -171,7 +184,10 @@ static enum debezium_outcome decode(struct kafka *k, struct kafka_partition *p, 
                                      .topic = p->topic->name,
                                      .origin = origin_of(p, (uint64_t)message->offset),
                                      .may_repeat = true,
-                                     .buried = &p->buried};
+                                     .buried = &p->buried,
+                                     .old_key = old_key,
+                                     .message = message,
+                                     .in_order = k->whole};
     enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, meta);
     take_schema(k, &list->items, mark, meta->schema_bytes);
     return outcome;

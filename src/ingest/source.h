@@ -44,6 +44,9 @@ struct source_options {
     const char *topic_prefix;       /* for tables without a topic of their own; NULL = none */
     const char *transaction_topic;  /* NULL = none */
     int64_t transaction_timeout_us; /* 0 = never */
+    /* Debezium's settings that its records do not tell; NULL = its defaults. Used while opening. */
+    const char *time_precision;
+    const char *unavailable_value;
 };
 
 struct source_status {

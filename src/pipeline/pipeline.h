@@ -28,6 +28,8 @@ struct pipeline_options {
     const char *source_topic_prefix; /* these and the next: NULL or 0 where not given */
     const char *source_transaction_topic;
     int64_t source_transaction_timeout_us;
+    const char *source_time_precision;
+    const char *source_unavailable_value;
     const char *sink_url; /* "none" = keep views in the store only */
     const char *sink_schema;
     bool once;

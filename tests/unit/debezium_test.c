@@ -760,6 +760,101 @@ static void the_second_half_of_a_key_change_may_lack_values(void **state)
     mem_free(w);
 }
 
+static bool told_key(const void *message, struct bytes *out)
+{
+    *out = bytes_of(message, message != NULL ? strlen(message) : 0);
+    return message != NULL;
+}
+
+/* With the old key in a header, as from Kafka: an update of the old row, which has the values. */
+static void an_insert_that_lacks_values_is_an_update_of_the_old_row(void **state)
+{
+    (void)state;
+    struct world *w = mem_alloc(sizeof *w);
+    const char lacks[] = CREATE("t", "{\"id\":2,\"v\":\"__debezium_unavailable_value\"}");
+    const char whole[] = CREATE("t", "{\"id\":2,\"v\":\"x\"}");
+    const struct {
+        const char *value;
+        const char *header;
+        bool in_order;
+        const char *want;
+    } cases[] = {
+        {lacks, "{\"id\":1}", true, "update id=2 v=? old id=1 v=?"},
+        {lacks, NULL, true, "insert id=2 v=__debezium_unavailable_value"}, /* somebody's own text */
+        {lacks, "{\"id\":1}", false, "insert id=2 v=?"},                   /* cannot be completed */
+        {lacks, "no key", true, "insert id=2 v=?"},
+        {whole, "{\"id\":1}", true, "insert id=2 v=x"},
+    };
+    world_open(w, small_schema);
+    decode_text(w, "", whole, &(struct debezium_meta){0});
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer out = BUFFER_EMPTY;
+        struct debezium_meta meta;
+        struct debezium_buried buried = {0};
+        struct debezium_record record = {.value = bytes_of(cases[i].value, strlen(cases[i].value)),
+                                         .may_repeat = true,
+                                         .buried = &buried,
+                                         .old_key = told_key,
+                                         .message = cases[i].header,
+                                         .in_order = cases[i].in_order};
+        assert_int_equal(debezium_decode(w->decoder, &record, &out, &meta), DEBEZIUM_CHANGE);
+        fold_items(w, buffer_bytes(&out));
+        assert_string_equal(w->items, cases[i].want);
+        buffer_release(&out);
+    }
+    world_close(w);
+    mem_free(w);
+}
+
+/* What no record tells. */
+static void the_connector_s_settings_can_be_told(void **state)
+{
+    (void)state;
+    struct world *w = mem_alloc(sizeof *w);
+    struct debezium_meta meta;
+    struct error err;
+    static const struct {
+        const char *mode;
+        const char *row;
+        const char *want;
+    } cases[] = {
+        {"adaptive", "{\"id\":1,\"a\":1709210096789,\"b\":1709210096789012,\"c\":45296789,\"d\":45296789012}",
+         "insert id=1 a=2024-02-29 12:34:56.789 b=2024-02-29 12:34:56.789012 c=12:34:56.789 d=12:34:56.789012"},
+        {"adaptive_time_microseconds",
+         "{\"id\":1,\"a\":1709210096789,\"b\":1709210096789012,\"c\":45296789000,\"d\":45296789012}",
+         "insert id=1 a=2024-02-29 12:34:56.789 b=2024-02-29 12:34:56.789012 c=12:34:56.789 d=12:34:56.789012"},
+        {"connect", "{\"id\":1,\"a\":1709210096789,\"b\":1709210096789,\"c\":45296789,\"d\":45296789}",
+         "insert id=1 a=2024-02-29 12:34:56.789 b=2024-02-29 12:34:56.789 c=12:34:56.789 d=12:34:56.789"},
+        {"microseconds", "{\"id\":1,\"a\":1709210096789000,\"b\":1709210096789012,\"c\":45296789000,\"d\":45296789012}",
+         "insert id=1 a=2024-02-29 12:34:56.789 b=2024-02-29 12:34:56.789012 c=12:34:56.789 d=12:34:56.789012"},
+        {"nanoseconds",
+         "{\"id\":1,\"a\":1709210096789000000,\"b\":1709210096789012000,\"c\":45296789000000,\"d\":45296789012000}",
+         "insert id=1 a=2024-02-29 12:34:56.789 b=2024-02-29 12:34:56.789012 c=12:34:56.789 d=12:34:56.789012"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char value[400];
+        world_open(w, "CREATE TABLE s.t(id int PRIMARY KEY, a timestamp(3), b timestamp, c time(3), d time);");
+        assert_int_equal(debezium_configure(w->decoder, cases[i].mode, NULL, &err), STATUS_OK);
+        snprintf(value, sizeof value, "{\"after\":%s," SOURCE("t") ",\"op\":\"c\"}", cases[i].row);
+        decode_text(w, "", value, &meta);
+        assert_non_null(strstr(w->items, cases[i].want));
+        world_close(w);
+    }
+    world_open(w, "CREATE TABLE s.t(id int PRIMARY KEY, v text, b bytea, n int[], a text[]);");
+    assert_int_equal(debezium_configure(w->decoder, "sometimes", NULL, &err), STATUS_INVALID);
+    assert_non_null(strstr(err.text, "could not use time_precision \"sometimes\""));
+    assert_int_equal(debezium_configure(w->decoder, NULL, "hex:4E2F41", &err), STATUS_OK);
+    decode_text(w, "", UPDATE("t", "{\"id\":1,\"v\":\"N/A\",\"b\":\"Ti9B\",\"n\":[78,47,65],\"a\":[\"N/A\"]}"), &meta);
+    assert_non_null(strstr(w->items, "update id=1 v=? b=? n=? a=?"));
+    assert_int_equal(debezium_configure(w->decoder, "", "gone", &err), STATUS_OK);
+    decode_text(w, "",
+                UPDATE("t", "{\"id\":1,\"v\":\"gone\",\"b\":\"Z29uZQ==\",\"n\":[103,111,110,101],\"a\":[\"N/A\"]}"),
+                &meta);
+    assert_string_equal(w->items, "update id=1 v=? b=? n=? a={N/A}");
+    world_close(w);
+    mem_free(w);
+}
+
 static void transactions_and_times_are_told(void **state)
 {
     (void)state;
@@ -943,6 +1038,8 @@ int main(void)
         cmocka_unit_test(a_new_set_of_columns_gets_a_new_journal_entry),
         cmocka_unit_test(the_record_key_tells_what_to_delete_where_before_does_not),
         cmocka_unit_test(the_second_half_of_a_key_change_may_lack_values),
+        cmocka_unit_test(an_insert_that_lacks_values_is_an_update_of_the_old_row),
+        cmocka_unit_test(the_connector_s_settings_can_be_told),
         cmocka_unit_test(transactions_and_times_are_told),
         cmocka_unit_test(a_schema_part_types_undeclared_columns),
         cmocka_unit_test(mutated_records_give_one_change_or_one_quarantine),
