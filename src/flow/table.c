@@ -25,6 +25,8 @@ struct table_changes {
     struct keyset keys;
     struct change *items;
     size_t capacity;
+    size_t removed_idx; /* what the newest delete took out: a change of key may come as a delete and then an update */
+    struct bytes removed;
 };
 
 enum { TRUNCATE_ROWS = 1 << 16 };
@@ -284,7 +286,10 @@ static enum status fold_update(struct flow *f, struct table *t, const struct eve
     if (has_old && encode_key(f, t, old_key, &f->key) && !bytes_equal(buffer_bytes(&f->key), key)) {
         struct change *gone;
         TRY(find_change(f, t, buffer_bytes(&f->key), &gone, err));
-        stored = gone->after.data != NULL ? gone->after : gone->before; /* Debezium tells its delete first */
+        stored = gone->after;
+        if (stored.data == NULL && t->changes->removed_idx == (size_t)(gone - t->changes->items)) {
+            stored = t->changes->removed;
+        }
         gone->after = bytes_of(NULL, 0);
     }
     return put_row(f, t, e, key, row, stored, from, to, err);
@@ -298,6 +303,8 @@ static enum status fold_delete(struct flow *f, struct table *t, const struct eve
     if (change->after.data == NULL && e->kind == EVENT_DELETE) {
         return reject(f, t, e, "the row is not known", from, to, err);
     }
+    t->changes->removed_idx = (size_t)(change - t->changes->items);
+    t->changes->removed = change->after;
     change->after = bytes_of(NULL, 0);
     return STATUS_OK;
 }
@@ -437,5 +444,6 @@ enum status table_run(struct flow *f, struct table *t, struct error *err)
         TRY(apply_change(f, t, keyset_key(&c->keys, i), &c->items[i], err));
     }
     keyset_reset(&c->keys);
+    c->removed = bytes_of(NULL, 0);
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 #include "ingest/debezium_table.h"
 
 #include "base/memory.h"
+#include "base/message.h"
 #include "event/event.h"
 
 #include <string.h>
@@ -244,4 +245,29 @@ void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, s
                                                     .columns = columns,
                                                     .column_count = t->column_count});
     mem_free(columns);
+}
+
+void debezium_table_tell_losses(const struct debezium_table *t, struct debezium_column *c)
+{
+    static const struct {
+        enum debezium_loss loss;
+        const char *text;
+    } losses[] = {
+        {LOSS_DIGITS, "comes as a double: 15 to 17 digits, no trailing zeros (decimal.handling.mode=string keeps all)"},
+        {LOSS_ZEROS, "comes without trailing zeros, and NaN as NULL (decimal.handling.mode=string keeps both)"},
+        {LOSS_NAN, "has NULLs, which may be NaN at the source (decimal.handling.mode=string keeps it)"},
+        {LOSS_MICROS, "comes in milliseconds, microseconds are lost (time.precision.mode=adaptive keeps them)"},
+        {LOSS_MONTHS, "comes as microseconds, a month as 30.4375 days (interval.handling.mode=string keeps it)"},
+        {LOSS_ZONE, "comes in UTC, its own zone is lost"},
+        {LOSS_BITS, "comes without leading zeros"},
+        {LOSS_UNCHANGED,
+         "has NULLs, which may be unchanged large values (binary.handling.mode=bytes or hex keeps them)"},
+    };
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        if ((c->habits.lost & ~c->habits.told & losses[i].loss) != 0) {
+            message_line(MESSAGE_WARN, "source", "column \"%s\" of table %s.%s %s", c->name, t->declared->schema,
+                         t->declared->name, losses[i].text);
+        }
+    }
+    c->habits.told = c->habits.lost;
 }

@@ -51,4 +51,7 @@ void debezium_table_fit_key(struct debezium_table *t, const struct debezium_sche
 /* Appends a SCHEMA item with a fresh id if the columns in the log are not these. */
 void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, struct buffer *out);
 
+/* What values of the column have lost to a setting and nobody has been told yet: once for each loss. */
+void debezium_table_tell_losses(const struct debezium_table *t, struct debezium_column *c);
+
 #endif

@@ -441,6 +441,9 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
     if (value->kind == JSON_NULL) {
         if (type->kind == TYPE_NUMERIC && (hint->form == FORM_DECIMAL || c->column->decimals == DECIMALS_BASE64)) {
             note_loss(c, LOSS_NAN);
+        } else if (type->kind == TYPE_BYTEA && c->may_be_missing && hint->form == FORM_TEXT &&
+                   c->column->binary == BINARY_BASE64) {
+            note_loss(c, LOSS_UNCHANGED);
         }
         *out = DATUM_NULL;
         return STATUS_OK;

@@ -22,7 +22,8 @@ enum debezium_loss {
     LOSS_MICROS = 8,
     LOSS_MONTHS = 16,
     LOSS_ZONE = 32,
-    LOSS_BITS = 64
+    LOSS_BITS = 64,
+    LOSS_UNCHANGED = 128 /* a NULL of an update in a mode of base64, where Debezium has no placeholder */
 };
 struct debezium_habits {
     enum debezium_decimals decimals;
