@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 enum { NUDGE_RECORDS = 64, NUDGE_US = 10000, NUDGE_PARTITION_US = 100 };
+enum { SCRAM_FIXED_VERSION = 0x020601ff };
 enum { OPEN_WAIT_US = 10000000, OPEN_ASK_MS = 2000, TIMEOUT_MS = 1000, TOPIC_BYTES_MAX = 249 };
 
 static struct kafka *self(struct source *s)
@@ -167,6 +168,18 @@ static void init_watch(struct kafka_watch *w)
 
 static enum status take_messages(struct kafka *k, uint64_t *used, size_t *count, struct error *err);
 
+static enum status refuse(const struct kafka *k, struct error *err)
+{
+    char mechanism[32] = "";
+    size_t bytes = sizeof mechanism;
+    (void)rd_kafka_conf_get(rd_kafka_conf(k->client), "sasl.mechanism", mechanism, &bytes);
+    /* Its answer repeats a part that only brokers before 4 let pass. */
+    bool doubtful = strncmp(mechanism, "SCRAM-", strlen("SCRAM-")) == 0 && rd_kafka_version() < SCRAM_FIXED_VERSION;
+    return error_set(err, STATUS_INVALID, 0, "could not connect to Kafka: %s%s%s%s", k->detail,
+                     doubtful ? "; librdkafka before 2.6.1 (this is " : "", doubtful ? rd_kafka_version_str() : "",
+                     doubtful ? ") cannot authenticate by SCRAM to Kafka 4 or later at all" : "");
+}
+
 /* Waits for the first answer; what the cluster has is known then. */
 static enum status connect_first(struct kafka *k, struct error *err)
 {
@@ -183,7 +196,7 @@ static enum status connect_first(struct kafka *k, struct error *err)
             goto done;
         }
         if (k->refused && st != STATUS_OK) {
-            st = error_set(err, STATUS_INVALID, 0, "could not connect to Kafka: %s", k->detail);
+            st = refuse(k, err);
             goto done;
         }
         if (st == STATUS_RETRY && clock_mono_us() < deadline_us) {

@@ -132,6 +132,13 @@ void kafka_client_away(struct kafka *k, const char *why, int64_t at_us)
     pthread_mutex_unlock(&k->watch.lock);
 }
 
+/* With TLS 1.3 a broker says only after the handshake that it does not take our certificate, or misses one. */
+static bool is_certificate_alert(const char *reason)
+{
+    return strstr(reason, "SSL routines") != NULL && strstr(reason, "alert") != NULL &&
+           strstr(reason, "certificate") != NULL;
+}
+
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *opaque)
 {
     struct kafka *k = opaque;
@@ -141,7 +148,8 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
         (void)error_set(&k->failure, STATUS_IO, 0, "could not go on reading from Kafka: %s", fatal);
         return;
     }
-    k->refused = k->refused || code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL;
+    k->refused = k->refused || code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
+                 is_certificate_alert(reason);
     if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         snprintf(k->detail, sizeof k->detail, "%s", reason);
         return;

@@ -98,8 +98,8 @@ def certificate(folder):
 
 
 class Broker(Java):
-    """One broker that is its own controller. `password`: of the user logfold at another port, by SASL PLAIN over TLS, too.
-    `settings`: more of its properties ('_' stands for '.')."""
+    """One broker that is its own controller. `password`: of the user logfold at another port, by SASL over TLS (PLAIN and SCRAM-SHA-256),
+    and a third port takes TLS alone, of clients with the broker's own certificate. `settings`: more of its properties ('_' stands for '.')."""
 
     def __init__(self, folder, version, password=None, **settings):
         classpath = jars("kafka", version)
@@ -113,22 +113,27 @@ class Broker(Java):
             f.writelines(f"{k.replace('_', '.')}={v}\n" for k, v in settings.items())
         super().__init__("broker", "256m", folder, classpath, ["kafka.Kafka", properties])
         done = subprocess.run(["java", "-Xmx128m", "-cp", f"{classpath}/*", "kafka.tools.StorageTool", "format", "-t",
-                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties],
+                               "A" + secrets.token_urlsafe(16)[1:21] + "A", "-c", properties,
+                               *(["--add-scram", f"SCRAM-SHA-256=[name=logfold,password={password}]"] if password else [])],
                               capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         self.start()
 
     def _secure(self, folder, controller, password):
-        self.secure_port = free_port()
+        self.secure_port, self.mutual_port = free_port(), free_port()
         self.certificate = certificate(folder)
-        return {"listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller},SECURE://127.0.0.1:{self.secure_port}",
-                "advertised.listeners": f"PLAINTEXT://{self.address},SECURE://127.0.0.1:{self.secure_port}",
-                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
-                "listener.name.secure.sasl.enabled.mechanisms": "PLAIN",
-                "listener.name.secure.plain.sasl.jaas.config":
-                    f'org.apache.kafka.common.security.plain.PlainLoginModule required user_logfold="{password}";',
-                "listener.name.secure.ssl.keystore.type": "PEM",
-                "listener.name.secure.ssl.keystore.location": folder / "both.pem"}
+        security = "org.apache.kafka.common.security"
+        listener = {"ssl.keystore.type": "PEM", "ssl.keystore.location": folder / "both.pem", "ssl.truststore.type": "PEM",
+                    "ssl.truststore.location": self.certificate}
+        ports = f"SECURE://127.0.0.1:{self.secure_port},MUTUAL://127.0.0.1:{self.mutual_port}"
+        return {"listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller},{ports}",
+                "advertised.listeners": f"PLAINTEXT://{self.address},{ports}",
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
+                "listener.name.secure.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
+                "listener.name.secure.plain.sasl.jaas.config": f'{security}.plain.PlainLoginModule required user_logfold="{password}";',
+                "listener.name.secure.scram-sha-256.sasl.jaas.config": f"{security}.scram.ScramLoginModule required;",
+                "listener.name.mutual.ssl.client.auth": "required",
+                **{f"listener.name.{name}.{key}": value for name in ("secure", "mutual") for key, value in listener.items()}}
 
     @property
     def address(self):

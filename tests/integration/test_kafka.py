@@ -590,19 +590,40 @@ def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
         assert f"topic {topic} partition 0 offset {offset}" in shown
 
 
-def test_tls_and_sasl(latest, pipeline, prefix, folder):
-    broker = kafka.Broker(folder / "secure", kafka.LATEST[0], password="open-sesame")
+@pytest.mark.parametrize("version", [kafka.LATEST[0], kafka.OLDER[0]])
+def test_tls_and_sasl(version, latest, pipeline, prefix, folder):  # pylint: disable=unused-argument
+    broker = kafka.Broker(folder / "secure", version, password="open-sesame")
     topic = f"{prefix}.shop.item"
     broker.create(topic)
     broker.produce(topic, [record(i) for i in range(10)])
-    secure = {"source.url": f"kafka://127.0.0.1:{broker.secure_port}", "kafka.security.protocol": "SASL_SSL",
-              "kafka.ssl.ca.location": broker.certificate, "kafka.sasl.mechanism": "PLAIN", "kafka.sasl.username": "logfold"}
-    pipe = kafka_pipeline(pipeline, types.SimpleNamespace(broker=broker), prefix, ITEMS, transactions=False, **secure, **{"kafka.sasl.password": "open-sesame"})
-    pipe.once()
-    assert pipe.sink.one("SELECT n FROM total") == 10
-    assert "open-sesame" not in pipe.procd.text
-    pipe.settings["kafka.sasl.password"] = "wrong"
-    pipe.write_config()
-    assert re.search(r"[Aa]uthentication", pipe.fails())
-    assert "open-sesame" not in pipe.procd.text
+    tls = {"kafka.ssl.ca.location": broker.certificate}
+    sasl = {"source.url": f"kafka://127.0.0.1:{broker.secure_port}", "kafka.security.protocol": "SASL_SSL", "kafka.sasl.username": "logfold"}
+    mutual = {"source.url": f"kafka://127.0.0.1:{broker.mutual_port}", "kafka.security.protocol": "SSL"}
+    own = {"kafka.ssl.certificate.location": broker.certificate, "kafka.ssl.key.location": broker.folder / "key.pem"}
+
+    def pipe(**settings):
+        return kafka_pipeline(pipeline, types.SimpleNamespace(broker=broker), prefix, ITEMS, transactions=False, **{"sink.url": "none"}, **settings)
+
+    def reads_all(pipe):
+        pipe.once()
+        assert csv_rows(pipe.dump("total"))[0]["n"] == "10"
+    for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+        too_old = mechanism != "PLAIN" and version == kafka.LATEST[0] and kafka.confluent_kafka.libversion()[1] < 0x020601ff
+        by = {**tls, **sasl, "kafka.sasl.mechanism": mechanism}
+        good = pipe(**by, **{"kafka.sasl.password": "open-sesame"})
+        if too_old:
+            assert re.search(r"could not connect to Kafka: .*librdkafka before 2.6.1 .* cannot authenticate by SCRAM to Kafka 4", good.fails())
+        else:
+            reads_all(good)
+        text = pipe(**by, **{"kafka.sasl.password": "wrong-one"}).fails()
+        assert re.search(r"could not connect to Kafka: .*[Aa]uthentication failed", text), text
+        for said in (good.procd.text, text):
+            assert "open-sesame" not in said and "wrong-one" not in said
+    reads_all(pipe(**tls, **own, **mutual))
+    text = pipe(**tls, **mutual).fails()  # a client without a certificate
+    assert re.search(r"could not connect to Kafka: .*certificate", text), text
+    other = folder / "other"
+    other.mkdir()
+    text = pipe(**own, **mutual, **{"kafka.ssl.ca.location": kafka.certificate(other)}).fails()
+    assert re.search(r"could not connect to Kafka: .*certificate verify failed", text), text
     broker.kill()
