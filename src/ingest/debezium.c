@@ -31,9 +31,10 @@ struct debezium {
     struct debezium_schema_cache schemas;
     struct debezium_habits habits;
     struct arena arena; /* of one record */
-    struct debezium_document value;
-    struct debezium_document key;
-    struct debezium_members flat; /* a flattened record's columns, without Debezium's own */
+    struct debezium_reader values;
+    struct debezium_reader keys;
+    const struct debezium_document *value; /* of the record */
+    struct debezium_members flat;          /* a flattened record's columns, without Debezium's own */
     struct buffer row;
     /* The newest delete: an insert of the same LSN is the second half of a change of key, which may lack values. */
     const struct debezium_table *deleted_from;
@@ -73,12 +74,18 @@ void debezium_free(struct debezium *d)
     }
     mem_free(d->tables);
     debezium_schema_cache_release(&d->schemas);
-    debezium_document_release(&d->value);
-    debezium_document_release(&d->key);
+    debezium_reader_release(&d->values);
+    debezium_reader_release(&d->keys);
     mem_free(d->flat.items);
     buffer_release(&d->row);
     arena_release(&d->arena);
     mem_free(d);
+}
+
+void debezium_set_shapes(struct debezium *d, bool on)
+{
+    d->values.no_shapes = !on;
+    d->keys.no_shapes = !on;
 }
 
 void debezium_forget(struct debezium *d)
@@ -102,28 +109,26 @@ static bool read_digits(struct bytes text, size_t *at, uint64_t *out)
     return *at > start;
 }
 
-/* A nonnegative whole number under `name`; 0 where there is none. */
-static uint64_t number_of(const struct debezium_members *m, const char *name)
+/* A nonnegative whole number; 0 where it is none. */
+static uint64_t number_of(const struct json_value *v)
 {
-    const struct json_value *v = debezium_members_get(m, name);
     size_t at = 0;
     uint64_t value;
     bool whole = v != NULL && v->kind == JSON_NUMBER && read_digits(v->text, &at, &value) && at == v->text.len;
     return whole ? value : 0;
 }
 
-static int64_t commit_time(const struct debezium_members *m, const char *micros, const char *millis)
+static int64_t commit_time(const struct json_value *micros, const struct json_value *millis)
 {
-    uint64_t us = number_of(m, micros);
-    uint64_t ms = us == 0 ? number_of(m, millis) : 0;
+    uint64_t us = number_of(micros);
+    uint64_t ms = us == 0 ? number_of(millis) : 0;
     us = us == 0 && ms < INT64_MAX / 1000 ? ms * 1000 : us;
     return us == 0 || us > INT64_MAX ? 0 : (int64_t)us - DATETIME_EPOCH_US;
 }
 
 /* The id is "xid:lsn"; the LSN differs from record to record of one transaction. */
-static uint64_t transaction_xid(const struct debezium_members *transaction)
+static uint64_t transaction_xid(const struct json_value *id)
 {
-    const struct json_value *id = debezium_members_get(transaction, "id");
     size_t at = 0;
     uint64_t xid = 0;
     if (id == NULL || id->kind != JSON_STRING || !read_digits(id->text, &at, &xid)) {
@@ -139,8 +144,7 @@ static bool string_is(const struct json_value *v, const char *text)
 
 static bool is_envelope(const struct debezium_document *doc)
 {
-    const struct json_value *op = debezium_members_get(&doc->all, "op");
-    return doc->source.is_object && op != NULL && op->kind == JSON_STRING;
+    return doc->at.op != NULL;
 }
 
 /* Heartbeats {ts_ms} and markers of the transaction topic {status, id, event_count, data_collections, ts_ms}. */
@@ -264,7 +268,7 @@ static struct debezium_table *table_of_tombstone(struct debezium *d, const char 
 /* A flattened record's table. NULL with a reason. */
 static struct debezium_table *table_of_flat(struct debezium *d, const struct debezium_record *record, struct error *err)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     const struct json_value *name = debezium_members_get(all, "__table");
     const struct json_value *schema = debezium_members_get(all, "__schema");
     name = name != NULL ? name : debezium_members_get(all, "__source_table");
@@ -286,8 +290,8 @@ static struct debezium_table *table_of_flat(struct debezium *d, const struct deb
 
 static struct debezium_table *table_of_envelope(struct debezium *d, struct error *err)
 {
-    const struct json_value *schema = debezium_members_get(&d->value.source, "schema");
-    const struct json_value *name = debezium_members_get(&d->value.source, "table");
+    const struct json_value *schema = d->value->at.schema;
+    const struct json_value *name = d->value->at.table;
     if (name == NULL || name->kind != JSON_STRING || schema == NULL || schema->kind != JSON_STRING) {
         (void)error_set(err, STATUS_INVALID, 0, "an event whose source does not say its schema and table");
         return NULL;
@@ -431,7 +435,7 @@ static enum status put_row(struct debezium *d, struct debezium_table *t, const s
                            struct buffer *out, struct error *err)
 {
     bool moved = false;
-    TRY(debezium_table_fit(t, d->value.schema, change->row, err));
+    TRY(debezium_table_fit(t, d->value->schema, change->row, d->value->shape, err));
     TRY(append_values(d, t, change, err));
     if (change->kind == EVENT_UPDATE) {
         TRY(key_changed(d, t, change, &moved, err));
@@ -452,16 +456,19 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
     char reason[JSON_SCAN_REASON_BYTES];
     enum status st = STATUS_INVALID;
     if (change->before != NULL) {
-        debezium_table_fit_key(t, d->value.schema);
+        debezium_table_fit_key(t, d->value->schema);
         st = append_key(d, t, change->before, err);
     } else {
         (void)error_set(err, STATUS_INVALID, 0, "a delete without the old row");
     }
-    if (st != STATUS_OK && record->key.len > 0 &&
-        debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+    const struct debezium_document *key =
+        st != STATUS_OK && record->key.len > 0
+            ? debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason)
+            : NULL;
+    if (key != NULL) {
         buffer_reset(&d->row);
-        debezium_table_fit_key(t, d->key.schema);
-        st = append_key(d, t, &d->key.all, err);
+        debezium_table_fit_key(t, key->schema);
+        st = append_key(d, t, &key->all, err);
     }
     TRY(st);
     TRY(finish_row(d, t, record->may_repeat ? EVENT_REMOVE : EVENT_DELETE, out, err));
@@ -475,7 +482,7 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
 
 static enum status truncate_table(struct debezium *d, struct debezium_table *t, struct buffer *out)
 {
-    debezium_table_fit_key(t, d->value.schema);
+    debezium_table_fit_key(t, d->value->schema);
     journal(d, t, out);
     event_append_truncate(out, t->table_id);
     return STATUS_OK;
@@ -490,8 +497,8 @@ static enum status bad_op(const struct json_value *op, struct error *err)
 static enum status decode_envelope(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                    enum debezium_outcome *outcome, struct error *err)
 {
-    const struct debezium_document *doc = &d->value;
-    const struct json_value *op = debezium_members_get(&doc->all, "op");
+    const struct debezium_document *doc = d->value;
+    const struct json_value *op = doc->at.op;
     char letter = op->text.len == 1 ? (char)op->text.data[0] : '?';
     if (letter == 'm') {
         *outcome = DEBEZIUM_IGNORED;
@@ -513,7 +520,7 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
                                                     : EVENT_UPDATE,
                             .row = &doc->after,
                             .before = doc->before.is_object ? &doc->before : NULL,
-                            .lsn = debezium_members_get(&doc->source, "lsn")};
+                            .lsn = doc->at.lsn};
     if (letter == 'd') {
         return delete_row(d, t, record, &change, out, err);
     }
@@ -527,7 +534,7 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
 /* The members that are columns: all but Debezium's own, unless declared. */
 static const struct debezium_members *flat_row(struct debezium *d, const struct debezium_table *t)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     d->flat.count = 0;
     d->flat.is_object = true;
     mem_grow(&d->flat.items, &d->flat.capacity, all->count + 1, sizeof *d->flat.items);
@@ -548,7 +555,7 @@ static const struct debezium_members *flat_row(struct debezium *d, const struct 
 static enum status decode_flat(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                struct error *err)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     const struct json_value *op = debezium_members_get(all, "__op");
     const struct json_value *deleted = debezium_members_get(all, "__deleted");
     struct debezium_table *t = table_of_flat(d, record, err);
@@ -592,15 +599,16 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
     if (t == NULL || told || record->key.len == 0) {
         return STATUS_OK;
     }
-    if (!debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+    const struct debezium_document *key = debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason);
+    if (key == NULL) {
         return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s",
                          reason);
     }
-    if (d->key.is_null) {
+    if (key->is_null) {
         return STATUS_OK;
     }
-    debezium_table_fit_key(t, d->key.schema);
-    TRY(append_key(d, t, &d->key.all, err));
+    debezium_table_fit_key(t, key->schema);
+    TRY(append_key(d, t, &key->all, err));
     *outcome = DEBEZIUM_CHANGE;
     return finish_row(d, t, EVENT_REMOVE, out, err);
 }
@@ -616,9 +624,8 @@ static void clean_reason(char *reason)
 }
 
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
-static uint64_t sequence_commit_lsn(const struct debezium_members *source)
+static uint64_t sequence_commit_lsn(const struct json_value *v)
 {
-    const struct json_value *v = debezium_members_get(source, "sequence");
     uint64_t lsn = 0;
     size_t at = 0;
     if (v == NULL || v->kind != JSON_STRING) {
@@ -630,18 +637,23 @@ static uint64_t sequence_commit_lsn(const struct debezium_members *source)
     return read_digits(v->text, &at, &lsn) ? lsn : 0;
 }
 
+static uint64_t flat_number(const struct debezium *d, const char *name)
+{
+    return number_of(debezium_members_get(&d->value->all, name));
+}
+
 static void read_order(const struct debezium *d, bool envelope, struct debezium_meta *meta)
 {
     if (envelope) {
-        meta->source_xid = number_of(&d->value.source, "txId");
-        meta->commit_lsn = sequence_commit_lsn(&d->value.source);
-        meta->lsn = number_of(&d->value.source, "lsn");
-        meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
+        meta->source_xid = number_of(d->value->at.xid);
+        meta->commit_lsn = sequence_commit_lsn(d->value->at.sequence);
+        meta->lsn = number_of(d->value->at.lsn);
+        meta->total_order = number_of(d->value->at.total_order);
     } else {
-        meta->lsn = number_of(&d->value.all, "__lsn");
-        meta->lsn = meta->lsn == 0 ? number_of(&d->value.all, "__source_lsn") : meta->lsn;
-        meta->source_xid = number_of(&d->value.all, "__txId");
-        meta->source_xid = meta->source_xid == 0 ? number_of(&d->value.all, "__source_txId") : meta->source_xid;
+        meta->lsn = flat_number(d, "__lsn");
+        meta->lsn = meta->lsn == 0 ? flat_number(d, "__source_lsn") : meta->lsn;
+        meta->source_xid = flat_number(d, "__txId");
+        meta->source_xid = meta->source_xid == 0 ? flat_number(d, "__source_txId") : meta->source_xid;
         if (meta->lsn == 0 && meta->commit_time_us != 0) {
             meta->lsn = (uint64_t)(meta->commit_time_us + DATETIME_EPOCH_US);
         }
@@ -668,12 +680,14 @@ static struct bytes trimmed(struct bytes text)
 static enum status decode_value(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                 enum debezium_outcome *outcome, struct debezium_meta *meta, struct error *err)
 {
-    bool envelope = is_envelope(&d->value);
+    const struct debezium_document *doc = d->value;
+    bool envelope = is_envelope(doc);
     if (envelope) {
-        meta->xid = transaction_xid(&d->value.transaction);
-        meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
+        meta->xid = transaction_xid(doc->at.transaction_id);
+        meta->commit_time_us = commit_time(doc->at.ts_us, doc->at.ts_ms);
     } else {
-        meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");
+        meta->commit_time_us = commit_time(debezium_members_get(&doc->all, "__source_ts_us"),
+                                           debezium_members_get(&doc->all, "__source_ts_ms"));
     }
     if (record->may_repeat) {
         read_order(d, envelope, meta);
@@ -696,12 +710,13 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     if (value.len == 0 && !record->may_repeat) {
         return DEBEZIUM_IGNORED;
     }
-    if (value.len > 0 && !debezium_document_read(&d->value, value, &d->schemas, &d->arena, reason)) {
+    d->value = value.len > 0 ? debezium_document_read(&d->values, value, &d->schemas, &d->arena, reason) : NULL;
+    if (value.len > 0 && d->value == NULL) {
         (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
         return quarantine(record, &err, out);
     }
-    bool tombstone = value.len == 0 || d->value.is_null;
-    if ((tombstone && !record->may_repeat) || (!tombstone && is_control(&d->value))) {
+    bool tombstone = d->value == NULL || d->value->is_null;
+    if ((tombstone && !record->may_repeat) || (!tombstone && !is_envelope(d->value) && is_control(d->value))) {
         return DEBEZIUM_IGNORED;
     }
     enum status st;

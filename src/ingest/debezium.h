@@ -57,6 +57,8 @@ void debezium_free(struct debezium *d);
  * row of an UPDATE carry the declared key only, since Debezium's nulls in `before` may mean "not sent". */
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                       struct debezium_meta *meta);
+/* Whether records that are alike are read in place (debezium_shape.h), the default: it changes how fast, not what. */
+void debezium_set_shapes(struct debezium *d, bool on);
 /* What was appended since some point did not reach the log: journal everything anew. */
 void debezium_forget(struct debezium *d);
 

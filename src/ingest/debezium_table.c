@@ -171,17 +171,25 @@ static void take_columns(struct debezium_table *t, struct debezium_column *colum
     t->column_count = count;
     t->order = mem_zalloc((count + 1) * sizeof *t->order);
     t->journalled = false;
+    t->fitted_shape = 0;
     t->change_count += 1;
     find_key(t->declared, columns, count, t->key);
 }
 
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
-                               const struct debezium_members *row, struct error *err)
+                               const struct debezium_members *row, uint64_t shape, struct error *err)
 {
     uint64_t serial = schema != NULL ? schema->serial : 0;
-    if (t->columns != NULL && t->columns_serial == serial && t->hints_serial == serial && find_order(t, row)) {
-        return STATUS_OK;
+    if (t->columns != NULL && t->columns_serial == serial && t->hints_serial == serial) {
+        if (shape != 0 && shape == t->fitted_shape) {
+            return STATUS_OK;
+        }
+        if (find_order(t, row)) {
+            t->fitted_shape = shape;
+            return STATUS_OK;
+        }
     }
+    t->fitted_shape = 0;
     uint32_t count = (uint32_t)row->count;
     struct debezium_column *columns = mem_zalloc((count + 1) * sizeof *columns);
     for (uint32_t i = 0; i < count; i++) {

@@ -184,13 +184,33 @@ static bool take_string(struct json_scan *s, struct json_value *out)
 
 /* ---- numbers and words ---- */
 
+/* Marks (the upper four bits) bytes that are no digits. */
+static uint64_t no_digits_in(uint64_t w)
+{
+    uint64_t high = w ^ EACH_BYTE('0');                                /* 0 to 9 where it is a digit */
+    uint64_t above = ((high & EACH_BYTE(0x0f)) + EACH_BYTE(6)) | high; /* carries into the upper bits from 10 on */
+    return above & EACH_BYTE(0xf0);
+}
+
 static size_t skip_digits(struct json_scan *s)
 {
     const uint8_t *start = s->next;
-    while (s->next < s->end && *s->next >= '0' && *s->next <= '9') {
-        s->next += 1;
+    const uint8_t *p = start;
+    uint64_t eight;
+    while (s->end - p >= (ptrdiff_t)sizeof eight) {
+        memcpy(&eight, p, sizeof eight);
+        uint64_t marks = no_digits_in(eight);
+        if (marks != 0) {
+            s->next = p + __builtin_ctzll(marks) / 8;
+            return (size_t)(s->next - start);
+        }
+        p += sizeof eight;
     }
-    return (size_t)(s->next - start);
+    while (p < s->end && *p >= '0' && *p <= '9') {
+        p += 1;
+    }
+    s->next = p;
+    return (size_t)(p - start);
 }
 
 static bool take_number(struct json_scan *s, struct json_value *out)
