@@ -318,6 +318,13 @@ static enum status finish_turn(struct kafka *k, struct error *err)
     if (!k->options.once || !is_satisfied(k)) {
         return STATUS_OK;
     }
+    if (k->connected && k->partition_count == 0) {
+        return error_set(
+            err, STATUS_INVALID, 0,
+            "could not read anything: there is none of the topics, neither \"%s\" nor another one; look at "
+            "[source] topic_prefix and WITH (topic = '...')",
+            k->topics[0].name);
+    }
     if (k->whole) {
         kafka_transaction_tell_left(k);
     }

@@ -524,6 +524,12 @@ def test_the_broker_is_away_when_procd_starts(shop):
     pipe.stop()
 
 
+def test_once_without_any_topic_is_an_error(shop):
+    _, topic, pipe = shop
+    pipe.once(code=1)
+    assert f'there is none of the topics, neither "{topic}"' in pipe.procd.text
+
+
 def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
     broker, topic, pipe = shop
     broker.create(topic)
