@@ -71,14 +71,15 @@ static bool has_line(struct bytes text, struct bytes line)
     return false;
 }
 
-/* Appends the "table x.y" or "view x.y" of each line of `a` that is not in `b`. */
+/* Appends the "table x.y" or "view x.y" of each line of `a` that is not in `b`. The last plan may leave an empty one.
+ */
 static void print_missing(struct bytes a, struct bytes b, const char *words, struct buffer *out)
 {
     for (size_t at = 0; at < a.len;) {
         const uint8_t *end = memchr(a.data + at, '\n', a.len - at);
         size_t len = end == NULL ? a.len - at : (size_t)(end - (a.data + at)) + 1;
         struct bytes line = bytes_of(a.data + at, len);
-        if (!has_line(b, line)) {
+        if (len > 1 && !has_line(b, line)) {
             const uint8_t *open = memchr(line.data, '(', line.len);
             int head = open == NULL ? (int)line.len : (int)(open - line.data) - 1;
             buffer_printf(out, "%s%.*s %s", out->len > 0 ? ", " : "", head, (const char *)line.data, words);
