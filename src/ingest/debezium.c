@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/checksum.h"
 #include "base/memory.h"
+#include "base/message.h"
 #include "event/event.h"
 #include "ingest/debezium_document.h"
 #include "ingest/debezium_table.h"
@@ -311,12 +312,39 @@ static enum status name_column(const struct debezium_table *t, const struct debe
     return error_prefix(err, "column \"%s\" of table %s.%s", c->name, t->declared->schema, t->declared->name);
 }
 
+/* Once for a column, whatever comes after. */
+static void tell_losses(const struct debezium_table *t, struct debezium_column *c)
+{
+    static const struct {
+        enum debezium_loss loss;
+        const char *text;
+    } losses[] = {
+        {LOSS_DIGITS, "comes as a double: 15 to 17 digits, no trailing zeros (decimal.handling.mode=string keeps all)"},
+        {LOSS_ZEROS, "comes without trailing zeros, and NaN as NULL (decimal.handling.mode=string keeps both)"},
+        {LOSS_NAN, "has NULLs, which may be NaN at the source (decimal.handling.mode=string keeps it)"},
+        {LOSS_MICROS, "comes in milliseconds, microseconds are lost (time.precision.mode=adaptive keeps them)"},
+        {LOSS_MONTHS, "comes as microseconds, a month as 30.4375 days (interval.handling.mode=string keeps it)"},
+        {LOSS_ZONE, "comes in UTC, its own zone is lost"},
+        {LOSS_BITS, "comes without leading zeros"},
+    };
+    for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+        if ((c->habits.lost & ~c->habits.told & losses[i].loss) != 0) {
+            message_line(MESSAGE_WARN, "source", "column \"%s\" of table %s.%s %s", c->name, t->declared->schema,
+                         t->declared->name, losses[i].text);
+        }
+    }
+    c->habits.told = c->habits.lost;
+}
+
 static enum status read_value(struct debezium *d, struct debezium_table *t, struct debezium_column *column,
                               const struct json_value *value, bool may_be_missing, struct datum *out, struct error *err)
 {
     struct debezium_value_context context = {
         .arena = &d->arena, .column = &column->habits, .overall = &d->habits, .may_be_missing = may_be_missing};
     enum status st = debezium_value_read(&context, &column->type, &column->hint, value, out, err);
+    if (column->habits.lost != column->habits.told && st == STATUS_OK && column->declared) {
+        tell_losses(t, column);
+    }
     return st == STATUS_OK ? STATUS_OK : name_column(t, column, err);
 }
 
@@ -649,6 +677,7 @@ static void read_order(const struct debezium *d, bool envelope, struct debezium_
         meta->commit_lsn = sequence_commit_lsn(d->value->at.sequence);
         meta->lsn = number_of(d->value->at.lsn);
         meta->total_order = number_of(d->value->at.total_order);
+        meta->is_snapshot = string_is(d->value->at.op, "r");
     } else {
         meta->lsn = flat_number(d, "__lsn");
         meta->lsn = meta->lsn == 0 ? flat_number(d, "__source_lsn") : meta->lsn;

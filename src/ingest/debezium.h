@@ -46,6 +46,7 @@ struct debezium_meta {
     uint64_t commit_lsn;  /* of source.sequence: the newest commit before this transaction; rises with every one */
     uint64_t lsn;         /* rises inside of a transaction only; the commit time where a flattened record has none */
     uint64_t total_order; /* inside of the transaction, from 1; 0 = unknown */
+    bool is_snapshot;     /* read by a snapshot, of whatever kind */
     size_t schema_bytes;  /* how much of what was appended is the SCHEMA item in front */
 };
 

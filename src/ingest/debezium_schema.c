@@ -27,8 +27,8 @@ struct logical_type {
 static const struct logical_type logical_types[] = {
     {"org.apache.kafka.connect.data.Decimal", FORM_DECIMAL, TYPE_NUMERIC},
     {"org.apache.kafka.connect.data.Date", FORM_DAYS, TYPE_DATE},
-    {"org.apache.kafka.connect.data.Time", FORM_MILLIS, TYPE_TIME},
-    {"org.apache.kafka.connect.data.Timestamp", FORM_MILLIS, TYPE_TIMESTAMP},
+    {"org.apache.kafka.connect.data.Time", FORM_CUT, TYPE_TIME},
+    {"org.apache.kafka.connect.data.Timestamp", FORM_CUT, TYPE_TIMESTAMP},
     {"io.debezium.data.VariableScaleDecimal", FORM_PLAIN, TYPE_NUMERIC},
     {"io.debezium.data.Uuid", FORM_TEXT, TYPE_UUID},
     {"io.debezium.data.Json", FORM_TEXT, TYPE_JSON},

@@ -17,6 +17,7 @@ enum debezium_form {
     FORM_DECIMAL, /* base64 of the unscaled value, `scale` beside it */
     FORM_DAYS,    /* since 1970-01-01 */
     FORM_MILLIS,  /* since 1970-01-01, or since midnight, or a duration */
+    FORM_CUT,     /* the same, whatever more the source has */
     FORM_MICROS,
     FORM_NANOS
 };

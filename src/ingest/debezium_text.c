@@ -176,6 +176,7 @@ static enum status read_bits(const struct debezium_value_context *c, const struc
         bits -= 1;
     }
     bool fixed = strncmp(type->name, "bit(", 4) == 0;
+    c->column->lost = (uint8_t)(c->column->lost | (fixed ? 0 : LOSS_BITS));
     size_t length = fixed && type->typmod > 0 && type->typmod <= BITS_MAX ? (size_t)type->typmod : bits;
     if (bits > length) {
         return error_set(err, STATUS_INVALID, 0, "a bit string of %zu bits is no value of type %s", bits, type->name);
@@ -247,6 +248,7 @@ static enum status read_time_with_zone(const struct debezium_value_context *c, c
     if (!utc || debezium_time_from_text(value->text, &us, &ignored) != STATUS_OK) {
         return as_it_comes(c, value, out, err);
     }
+    c->column->lost |= LOSS_ZONE;
     struct buffer printed = BUFFER_EMPTY;
     time_print(us, &printed);
     buffer_append_text(&printed, "+00");

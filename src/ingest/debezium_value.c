@@ -12,7 +12,8 @@
 enum {
     COEFFICIENT_BYTES_MAX = 61230, /* the digits that a numeric can have */
     SCALE_MIN = -1000,
-    MILLIS_PRECISION_MAX = 3
+    MILLIS_PRECISION_MAX = 3,
+    DOUBLE_DIGITS = 15
 };
 
 static const char placeholder[] = "__debezium_unavailable_value";
@@ -201,13 +202,26 @@ static bool is_base64_decimal(const struct debezium_value_context *c, const stru
     return base64;
 }
 
+static void note_loss(const struct debezium_value_context *c, enum debezium_loss loss)
+{
+    c->column->lost = (uint8_t)(c->column->lost | loss);
+}
+
+/* A numeric that fits into 15 digits comes through a double unharmed. */
+static bool fits_double(const struct type *type)
+{
+    return type->typmod >= 0 && ((type->typmod - 4) >> 16 & 0xffff) <= DOUBLE_DIGITS;
+}
+
 static enum status read_numeric(const struct debezium_value_context *c, const struct type *type,
                                 const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
                                 struct error *err)
 {
     if (value->kind == JSON_OBJECT) {
         TRY(read_variable_scale(value, c->arena, out, err));
+        note_loss(c, type->typmod < 0 ? LOSS_ZEROS : 0);
     } else if (value->kind == JSON_NUMBER) {
+        note_loss(c, hint->form == FORM_DECIMAL || fits_double(type) ? 0 : LOSS_DIGITS);
         return datum_parse(type, value->text, c->arena, out, err);
     } else if (value->kind == JSON_STRING) {
         struct bytes text = json_value_text(value, c->arena);
@@ -274,8 +288,14 @@ static enum status read_bytea(const struct debezium_value_context *c, const stru
 
 /* ---- dates and times ---- */
 
-static enum debezium_form unit_of(const struct type *type, const struct debezium_hint *hint)
+static enum debezium_form unit_of(const struct debezium_value_context *c, const struct type *type,
+                                  const struct debezium_hint *hint)
 {
+    if (hint->form == FORM_CUT) {
+        bool fits = type->typmod >= 0 && type->typmod <= MILLIS_PRECISION_MAX;
+        note_loss(c, fits ? 0 : LOSS_MICROS);
+        return FORM_MILLIS;
+    }
     if (hint->form == FORM_MILLIS || hint->form == FORM_MICROS || hint->form == FORM_NANOS) {
         return hint->form;
     }
@@ -287,14 +307,15 @@ static int64_t rounded(const struct type *type, int64_t us)
     return type->typmod < 0 ? us : timestamp_round(us, type->typmod);
 }
 
-static enum status read_timestamp(const struct type *type, const struct debezium_hint *hint,
-                                  const struct json_value *value, struct bytes text, int64_t *out, struct error *err)
+static enum status read_timestamp(const struct debezium_value_context *c, const struct type *type,
+                                  const struct debezium_hint *hint, const struct json_value *value, struct bytes text,
+                                  int64_t *out, struct error *err)
 {
     bool with_zone = type->kind == TYPE_TIMESTAMPTZ;
     int64_t number;
     if (value->kind == JSON_NUMBER && (!with_zone || hint->form != FORM_GUESSED)) {
         TRY(read_number(text, &number, err));
-        TRY(debezium_timestamp_from_number(number, unit_of(type, hint), out, err));
+        TRY(debezium_timestamp_from_number(number, unit_of(c, type, hint), out, err));
     } else if (value->kind == JSON_STRING) {
         TRY(debezium_timestamp_from_text(text, with_zone, out, err));
     } else {
@@ -304,13 +325,14 @@ static enum status read_timestamp(const struct type *type, const struct debezium
     return STATUS_OK;
 }
 
-static enum status read_time(const struct type *type, const struct debezium_hint *hint, const struct json_value *value,
-                             struct bytes text, int64_t *out, struct error *err)
+static enum status read_time(const struct debezium_value_context *c, const struct type *type,
+                             const struct debezium_hint *hint, const struct json_value *value, struct bytes text,
+                             int64_t *out, struct error *err)
 {
     int64_t number;
     if (value->kind == JSON_NUMBER) {
         TRY(read_number(text, &number, err));
-        TRY(debezium_time_from_number(number, unit_of(type, hint), out, err));
+        TRY(debezium_time_from_number(number, unit_of(c, type, hint), out, err));
     } else if (value->kind == JSON_STRING) {
         TRY(debezium_time_from_text(text, out, err));
     } else {
@@ -345,6 +367,7 @@ static enum status read_interval(const struct debezium_value_context *c, const s
     }
     TRY(read_number(text, &number, err));
     TRY(debezium_duration_from_number(number, hint->form == FORM_NANOS ? FORM_NANOS : FORM_MICROS, &span.us, err));
+    note_loss(c, LOSS_MONTHS);
     uint8_t *sixteen = arena_alloc(c->arena, 16);
     interval_store(sixteen, span);
     *out = datum_bytes(bytes_of(sixteen, 16));
@@ -421,6 +444,9 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
                                 struct error *err)
 {
     if (value->kind == JSON_NULL) {
+        if (type->kind == TYPE_NUMERIC && (hint->form == FORM_DECIMAL || c->column->decimals == DECIMALS_BASE64)) {
+            note_loss(c, LOSS_NAN);
+        }
         *out = DATUM_NULL;
         return STATUS_OK;
     }
@@ -456,10 +482,10 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
     case TYPE_DATE:
         return read_date(type, value, text, &out->v.i, err);
     case TYPE_TIME:
-        return read_time(type, hint, value, text, &out->v.i, err);
+        return read_time(c, type, hint, value, text, &out->v.i, err);
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMPTZ:
-        return read_timestamp(type, hint, value, text, &out->v.i, err);
+        return read_timestamp(c, type, hint, value, text, &out->v.i, err);
     case TYPE_INTERVAL:
         return read_interval(c, type, hint, value, text, out, err);
     case TYPE_JSON:

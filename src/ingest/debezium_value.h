@@ -9,13 +9,26 @@
 #include "row/datum.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* What values have shown of a connector's settings, where no schema part tells them. */
 enum debezium_decimals { DECIMALS_UNSEEN, DECIMALS_BASE64, DECIMALS_TEXT };
 enum debezium_binary { BINARY_UNSEEN, BINARY_BASE64, BINARY_HEX };
+/* What a setting has lost, or may have: it cannot be brought back, only told. */
+enum debezium_loss {
+    LOSS_DIGITS = 1, /* a numeric as a double */
+    LOSS_ZEROS = 2,  /* an unconstrained numeric in precise mode; NaN, too */
+    LOSS_NAN = 4,    /* a NULL in precise mode */
+    LOSS_MICROS = 8,
+    LOSS_MONTHS = 16,
+    LOSS_ZONE = 32,
+    LOSS_BITS = 64
+};
 struct debezium_habits {
     enum debezium_decimals decimals;
     enum debezium_binary binary;
+    uint8_t lost; /* of enum debezium_loss */
+    uint8_t told;
 };
 
 struct debezium_value_context {

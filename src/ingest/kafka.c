@@ -311,12 +311,21 @@ static void keep_fetching(struct kafka *k)
     k->queue_peak = len;
 }
 
-static enum status finish_turn(struct kafka *k, struct error *err)
+/* What the log has read from and is not there now is not at its end; where nothing is there the names are wrong. */
+static enum status check_topics_read(struct kafka *k, struct error *err)
 {
-    TRY(k->whole ? kafka_transaction_turn(k, err) : kafka_commit_batch(k, err));
-    TRY(kafka_commit_finish(k, err));
-    if (!k->options.once || !is_satisfied(k)) {
-        return STATUS_OK;
+    char name[TOPIC_BYTES_MAX + sizeof ":0"];
+    uint64_t position;
+    for (uint32_t i = 0; i < k->topic_count; i++) {
+        const struct kafka_topic *t = &k->topics[i];
+        snprintf(name, sizeof name, "%s:0", t->name);
+        if (t->missing && k->options.position != NULL &&
+            k->options.position(k->options.position_ctx, name, &position)) {
+            return error_set(err, STATUS_RETRY, 0,
+                             "could not read on to the end: topic \"%s\" is not there, though it was read up to offset "
+                             "%" PRIu64,
+                             t->name, position);
+        }
     }
     if (k->connected && k->partition_count == 0) {
         return error_set(
@@ -325,9 +334,20 @@ static enum status finish_turn(struct kafka *k, struct error *err)
             "[source] topic_prefix and WITH (topic = '...')",
             k->topics[0].name);
     }
+    return STATUS_OK;
+}
+
+static enum status finish_turn(struct kafka *k, struct error *err)
+{
+    TRY(k->whole ? kafka_transaction_turn(k, err) : kafka_commit_batch(k, err));
+    TRY(kafka_commit_finish(k, err));
+    if (!k->options.once || !is_satisfied(k)) {
+        return STATUS_OK;
+    }
     if (k->whole) {
         kafka_transaction_tell_left(k);
     }
+    TRY(check_topics_read(k, err));
     k->ended = true;
     return STATUS_END;
 }

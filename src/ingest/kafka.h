@@ -59,7 +59,8 @@ struct kafka_partition {
     size_t origin_head;
     bool assigned;
     bool held_back;     /* its fetching is stopped for the sake of memory */
-    bool verify;        /* the record before `next` is fetched once more, to see that it is the same */
+    bool look_back;     /* the record before `next` is fetched once more, for what is to be remembered of it */
+    bool verify;        /* and to see that it is the same */
     uint64_t verify_as; /* its check */
     uint64_t next;      /* after the last record that has arrived */
     uint64_t handed;    /* after the last record that is in a commit */
@@ -72,6 +73,7 @@ struct kafka_partition {
     bool once_done;
     struct debezium_buried buried;
     /* The newest place in the source that has arrived: what is before it is a repetition. */
+    bool last_known;
     uint64_t last_commit_lsn;
     uint64_t last_lsn;
     uint64_t last_total_order;
@@ -136,6 +138,7 @@ struct kafka_watch {
 struct kafka_transaction {
     uint64_t xid;
     bool ended;
+    bool repeated; /* its END is not the first one */
     uint64_t lsn;
     uint64_t time_ms;
     uint64_t expected;
@@ -187,6 +190,7 @@ struct kafka {
     uint64_t doubtful;      /* quarantined records that do not say their transaction */
     uint64_t newest_lsn;    /* of the newest END that was committed */
     uint64_t newest_ms;     /* of the latest commit time of those */
+    uint64_t unwhole_lsn;   /* rows of transactions that ended before may still be missing; 0 = none */
     bool newest_changed;    /* not in the log yet */
     int64_t progress_at_us; /* when the first one last got something */
     bool waiting_told;
@@ -194,6 +198,10 @@ struct kafka {
     size_t late_next;
     bool orphans_told;
     size_t held_bytes_max;
+    struct kafka_partition **due; /* a heap of those that have something for the commit at hand */
+    size_t due_count;
+    size_t due_capacity;
+    uint64_t due_xid;
 
     /* What may be told to the group. */
     rd_kafka_topic_partition_list_t *offsets; /* NULL = none; below offsets_seq_next */
@@ -245,8 +253,8 @@ enum status kafka_partition_found(struct kafka *k, const struct kafka_sights *si
 /* A message that is an error of its partition. */
 enum status kafka_partition_error(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
                                   struct error *err);
-/* The record before the position, fetched once more. */
-enum status kafka_partition_verify(struct kafka_partition *p, uint64_t check, struct error *err);
+/* Whether the record before the position, fetched once more, is the one that was read. */
+enum status kafka_partition_verify(const struct kafka_partition *p, uint64_t check, struct error *err);
 enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p, bool hold, struct error *err);
 void kafka_partition_free(struct kafka_partition *p);
 /* What tells a record from another one at the same offset of a topic made anew; its low 24 bits are the offset's. */

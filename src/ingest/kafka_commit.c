@@ -97,6 +97,9 @@ enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err)
     if (k->newest_changed) {
         event_append_position(&k->out, "kafka.transaction_lsn", k->newest_lsn);
         event_append_position(&k->out, "kafka.transaction_ms", k->newest_ms);
+        if (k->unwhole_lsn != 0) {
+            event_append_position(&k->out, "kafka.unwhole_lsn", k->unwhole_lsn);
+        }
         k->newest_changed = false;
     }
     k->moved_count = 0;

@@ -2,7 +2,8 @@
  *
  * Invariant: reading begins at the log's position, or at the beginning where the log has none; never elsewhere. A gap
  * is a final error that tells how large it is. A topic made anew is found by its end, or by the record before the
- * position being another one than was read: that record is fetched once more, if it is still there. */
+ * position being another one than was read: that record is fetched once more, if it is still there, and what a
+ * partition remembers of its newest record is learned from it anew. */
 #include "ingest/kafka.h"
 
 #include "base/memory.h"
@@ -107,7 +108,7 @@ enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p
         return STATUS_OK;
     }
     p->held_back = hold;
-    p->verify = false;
+    p->look_back = false;
     return assign_one(k, p, !hold, (int64_t)p->next, err);
 }
 
@@ -135,9 +136,9 @@ static enum status check_range(const struct kafka_partition *p, uint64_t positio
     return STATUS_OK;
 }
 
-enum status kafka_partition_verify(struct kafka_partition *p, uint64_t check, struct error *err)
+enum status kafka_partition_verify(const struct kafka_partition *p, uint64_t check, struct error *err)
 {
-    if (check == p->verify_as) {
+    if (!p->verify || check == p->verify_as) {
         return STATUS_OK;
     }
     return error_set(err, STATUS_MISMATCH, 0,
@@ -186,7 +187,7 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
     }
     p->high = s->high;
     p->once_end = (uint64_t)s->high;
-    p->verify = false;
+    p->look_back = false;
     *start = RD_KAFKA_OFFSET_BEGINNING;
     if (!known) {
         if (s->low > 0) {
@@ -200,13 +201,13 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
         return STATUS_OK;
     }
     TRY(check_range(p, position, s->low, s->high, err));
-    p->verify =
-        checked && position > (uint64_t)s->low && (check & CHECK_OFFSET_MASK) == ((position - 1) & CHECK_OFFSET_MASK);
+    p->look_back = position > (uint64_t)s->low;
+    p->verify = checked && (check & CHECK_OFFSET_MASK) == ((position - 1) & CHECK_OFFSET_MASK);
     p->verify_as = check;
     p->next = position;
     p->handed = p->handed_any ? p->handed : position;
     p->once_done = position >= p->once_end;
-    *start = (int64_t)position - p->verify;
+    *start = (int64_t)position - p->look_back;
     return STATUS_OK;
 }
 
@@ -311,10 +312,10 @@ static enum status out_of_range(struct kafka *k, struct kafka_partition *p, stru
     if (kafka_watch_range(k, p, &low, &high)) {
         TRY(check_range(p, p->next, low, high, err));
     }
-    /* What is gone is the record to verify by, or the range has changed since: asked again. */
+    /* What is gone is the record to look back at, or the range has changed since: asked again. */
     message_line(MESSAGE_DEBUG, "source", "topic \"%s\" partition %" PRId32 ": asking for offset %" PRIu64 " again",
                  p->topic->name, p->number, p->next);
-    p->verify = false;
+    p->look_back = false;
     TRY(assign_one(k, p, false, 0, err));
     return assign_one(k, p, true, p->next > 0 ? (int64_t)p->next : (int64_t)RD_KAFKA_OFFSET_BEGINNING, err);
 }
@@ -323,7 +324,7 @@ static void met_end(struct kafka_partition *p, int64_t offset)
 {
     p->ends = offset > 0 ? (uint64_t)offset : 0;
     p->once_done = true;
-    p->verify = false;
+    p->look_back = false;
 }
 
 enum status kafka_partition_error(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,

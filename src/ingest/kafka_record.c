@@ -4,7 +4,7 @@
  * and goes to k->schemas, which go in front of the next items handed over: entries may be put in another order. A
  * record that the source sends again (Connect restarts are at-least-once) is told by its place being behind its
  * partition's newest and its commit being no younger; it only moves the position. A database restored to an earlier
- * place has younger commits and is taken. */
+ * place, or a standby promoted that lacked something, has younger commits and is taken, if its clock is right. */
 #include "ingest/kafka.h"
 
 #include "base/memory.h"
@@ -97,10 +97,16 @@ static const char *origin_of(struct kafka_partition *p, uint64_t offset)
     return p->origin;
 }
 
+/* Whether it says where in the source's stream it stands. The first transaction after a snapshot has no commit before
+ * it. What a snapshot reads is never a repetition: it is read anew each time. */
+static bool has_place(const struct debezium_meta *meta)
+{
+    return !meta->is_snapshot && meta->lsn != 0 && (meta->commit_lsn != 0 || meta->xid != 0);
+}
+
 static bool is_repeated(const struct kafka_partition *p, const struct debezium_meta *meta)
 {
-    if (meta->commit_lsn == 0 || p->last_commit_lsn == 0 || meta->commit_time_us == 0 ||
-        meta->commit_time_us > p->last_time_us) {
+    if (!p->last_known || !has_place(meta) || meta->commit_time_us == 0 || meta->commit_time_us > p->last_time_us) {
         return false;
     }
     if (meta->commit_lsn != p->last_commit_lsn) {
@@ -114,13 +120,15 @@ static bool is_repeated(const struct kafka_partition *p, const struct debezium_m
 
 static void remember_place(struct kafka_partition *p, const struct debezium_meta *meta)
 {
-    if (meta->commit_lsn == 0) {
+    if (!has_place(meta)) {
         return;
     }
+    bool younger = !p->last_known || meta->commit_time_us > p->last_time_us;
+    p->last_known = true;
     p->last_commit_lsn = meta->commit_lsn;
     p->last_lsn = meta->lsn;
     p->last_total_order = meta->total_order;
-    p->last_time_us = meta->commit_time_us > p->last_time_us ? meta->commit_time_us : p->last_time_us;
+    p->last_time_us = younger ? meta->commit_time_us : p->last_time_us;
 }
 
 /* What came with the record and is no row goes in front of everything. */
@@ -153,6 +161,28 @@ static void add_entry(struct kafka *k, struct kafka_partition *p, struct kafka_l
     list->end += 1;
 }
 
+/* Appends the record's items to the list's; its SCHEMA item goes to k->schemas. */
+static enum debezium_outcome decode(struct kafka *k, struct kafka_partition *p, struct kafka_list *list,
+                                    const rd_kafka_message_t *message, struct debezium_meta *meta)
+{
+    size_t mark = list->items.len;
+    struct debezium_record record = {.key = bytes_of(message->key, message->key_len),
+                                     .value = bytes_of(message->payload, message->len),
+                                     .topic = p->topic->name,
+                                     .origin = origin_of(p, (uint64_t)message->offset),
+                                     .may_repeat = true,
+                                     .buried = &p->buried};
+    enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, meta);
+    take_schema(k, &list->items, mark, meta->schema_bytes);
+    return outcome;
+}
+
+/* A row that cannot be read may be one of any transaction, unless its record says so much. */
+static bool is_doubtful(const rd_kafka_message_t *message, const struct debezium_meta *meta)
+{
+    return message->len > 0 && meta->xid == 0 && meta->commit_time_us == 0;
+}
+
 static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
                             struct error *err)
 {
@@ -166,24 +196,36 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
     struct kafka_list *list = k->whole ? &p->held : &k->batch;
     size_t mark = list->items.len;
     struct debezium_meta meta;
-    struct debezium_record record = {.key = bytes_of(message->key, message->key_len),
-                                     .value = bytes_of(message->payload, message->len),
-                                     .topic = p->topic->name,
-                                     .origin = origin_of(p, (uint64_t)message->offset),
-                                     .may_repeat = true,
-                                     .buried = &p->buried};
-    enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, &meta);
-    take_schema(k, &list->items, mark, meta.schema_bytes);
-    if (outcome == DEBEZIUM_CHANGE && is_repeated(p, &meta)) {
+    enum debezium_outcome outcome = decode(k, p, list, message, &meta);
+    if (outcome != DEBEZIUM_IGNORED && is_repeated(p, &meta)) {
         list->items.len = mark;
         meta.xid = 0;
         meta.source_xid = 0;
     } else if (outcome != DEBEZIUM_IGNORED) {
         k->received += 1;
-        k->doubtful += outcome == DEBEZIUM_QUARANTINED && meta.xid == 0;
+        k->doubtful += outcome == DEBEZIUM_QUARANTINED && is_doubtful(message, &meta);
         remember_place(p, &meta);
     }
     add_entry(k, p, list, mark, message, &meta);
+    return STATUS_OK;
+}
+
+/* The record before the position: what the partition remembers of its newest one (a delete whose tombstone is next, its
+ * place in the source) is as it was when that was read. */
+static enum status look_back(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
+                             struct error *err)
+{
+    TRY(kafka_partition_verify(p, kafka_partition_check(message), err));
+    if (p->topic->is_transactions) {
+        return STATUS_OK;
+    }
+    struct kafka_list *list = k->whole ? &p->held : &k->batch;
+    size_t mark = list->items.len;
+    struct debezium_meta meta;
+    if (decode(k, p, list, message, &meta) == DEBEZIUM_CHANGE) {
+        remember_place(p, &meta);
+    }
+    list->items.len = mark;
     return STATUS_OK;
 }
 
@@ -196,10 +238,10 @@ enum status kafka_record_take(struct kafka *k, struct kafka_partition *p, const 
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return kafka_partition_error(k, p, message, err);
     }
-    if (p->verify) {
-        p->verify = false;
+    if (p->look_back) {
+        p->look_back = false;
         if ((uint64_t)message->offset + 1 == p->next) {
-            return kafka_partition_verify(p, kafka_partition_check(message), err);
+            return look_back(k, p, message, err);
         }
     }
     return (uint64_t)message->offset < p->next ? STATUS_OK : take_new(k, p, message, err);

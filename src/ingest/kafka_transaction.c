@@ -33,12 +33,14 @@ void kafka_transaction_open(struct kafka *k)
     if (k->options.position != NULL) {
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_lsn", &k->newest_lsn);
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_ms", &k->newest_ms);
+        (void)k->options.position(k->options.position_ctx, "kafka.unwhole_lsn", &k->unwhole_lsn);
     }
 }
 
 void kafka_transaction_close(struct kafka *k)
 {
     mem_free(k->waiting);
+    mem_free(k->due);
     debezium_transaction_release(&k->markers);
 }
 
@@ -138,6 +140,7 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
     t->check = check;
     if (marker.ended) { /* a repeated one has nothing to wait for */
         t->ended = true;
+        t->repeated = repeated;
         t->expected = repeated ? 0 : marker.event_count;
         t->lsn = repeated ? 0 : marker.lsn;
         t->time_ms = marker.time_ms;
@@ -147,16 +150,19 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
 
 /* ---- the rows that are held ---- */
 
+/* Of a transaction that ended before the newest that is committed. The stream's first one has no commit before it. */
 static bool is_older(const struct kafka *k, const struct kafka_entry *e)
 {
-    return e->commit_lsn != 0 && e->commit_lsn < k->newest_lsn && e->time_us != 0 &&
+    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    return behind != 0 && behind < k->newest_lsn && e->time_us != 0 &&
            (uint64_t)(e->time_us + DATETIME_EPOCH_US) / 1000 <= k->newest_ms;
 }
 
-/* Sent again after its transaction was committed whole. With a transaction_timeout it may be what was missing then. */
+/* Sent again after its transaction was committed whole. Where that was not sure it may be what was missing. */
 static bool is_repetition(const struct kafka *k, const struct kafka_entry *e)
 {
-    return k->options.transaction_timeout_us == 0 && e->xid != 0 && is_older(k, e) && !is_late(k, e->xid);
+    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    return e->xid != 0 && behind >= k->unwhole_lsn && is_older(k, e) && !is_late(k, e->xid);
 }
 
 /* Of no transaction, or of one that is committed. */
@@ -202,32 +208,61 @@ static bool is_ahead(const struct kafka_partition *p)
     return p->counted < kafka_list_count(&p->held);
 }
 
-/* The partition whose first counted entry is due: of no transaction before any, else by the order in it. */
-static struct kafka_partition *next_due(struct kafka *k, uint64_t xid)
+/* Of no transaction: before any row of one. */
+static uint64_t due_order(const struct kafka *k, struct kafka_partition *p)
 {
-    struct kafka_partition *best = NULL;
-    uint64_t best_order = 0;
-    for (size_t i = 0; i < k->partition_count; i++) {
-        struct kafka_partition *p = k->partitions[i];
-        if (p->counted == 0) {
-            continue;
+    const struct kafka_entry *e = kafka_list_at(&p->held, 0);
+    return k->due_xid != 0 && e->xid == k->due_xid ? e->total_order : 0;
+}
+
+static void sift_down(struct kafka *k, size_t at)
+{
+    struct kafka_partition *p = k->due[at];
+    uint64_t order = due_order(k, p);
+    for (size_t child = 2 * at + 1; child < k->due_count; child = 2 * at + 1) {
+        child += child + 1 < k->due_count && due_order(k, k->due[child + 1]) < due_order(k, k->due[child]);
+        if (order <= due_order(k, k->due[child])) {
+            break;
         }
-        const struct kafka_entry *e = kafka_list_at(&p->held, 0);
-        uint64_t order = xid != 0 && e->xid == xid ? e->total_order : 0;
-        if (best == NULL || order < best_order) {
-            best = p;
-            best_order = order;
+        k->due[at] = k->due[child];
+        at = child;
+    }
+    k->due[at] = p;
+}
+
+/* The partitions that have something counted, the one whose first entry is due on top. */
+static void gather_due(struct kafka *k, uint64_t xid)
+{
+    mem_grow(&k->due, &k->due_capacity, k->partition_count + 1, sizeof(struct kafka_partition *));
+    k->due_count = 0;
+    k->due_xid = xid;
+    for (size_t i = 0; i < k->partition_count; i++) {
+        if (k->partitions[i]->counted > 0) {
+            k->due[k->due_count] = k->partitions[i];
+            k->due_count += 1;
         }
     }
-    return best;
+    for (size_t i = k->due_count / 2; i > 0; i--) {
+        sift_down(k, i - 1);
+    }
+}
+
+/* Rows of the one at hand that is known to be new are what it was waited for. */
+static bool is_dropped(struct kafka *k, const struct kafka_entry *e)
+{
+    const struct kafka_transaction *hand = at_hand(k);
+    bool wanted = k->due_xid != 0 && e->xid == k->due_xid && hand != NULL && hand->ended && !hand->repeated;
+    return !wanted && is_repetition(k, e);
 }
 
 /* Everything counted goes into the commit at hand. */
 static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
 {
-    for (struct kafka_partition *p = next_due(k, xid); p != NULL; p = next_due(k, xid)) {
+    gather_due(k, xid);
+    while (k->due_count > 0) {
+        struct kafka_partition *p = k->due[0];
         struct kafka_entry *e = kafka_list_at(&p->held, 0);
-        if (is_repetition(k, e)) {
+        if (is_dropped(k, e)) {
             e->items_len = 0;
         }
         if (e->items_len > 0 && !k->commit_begun) {
@@ -236,8 +271,34 @@ static enum status hand_rows(struct kafka *k, uint64_t xid, struct error *err)
         TRY(kafka_commit_add(k, &p->held, e, err));
         kafka_list_drop(&p->held, 1);
         p->counted -= 1;
+        if (p->counted == 0) {
+            k->due_count -= 1;
+            k->due[0] = k->due[k->due_count];
+        }
+        if (k->due_count > 0) {
+            sift_down(k, 0);
+        }
     }
     return STATUS_OK;
+}
+
+/* Some of its rows may still come, and are no repetitions then. */
+static void note_unwhole(struct kafka *k, const struct kafka_transaction *t)
+{
+    k->unwhole_lsn = t->lsn != 0 ? t->lsn : UINT64_MAX; /* without an END the next one's will do */
+    k->newest_changed = true;
+    remember_late(k, t->xid);
+}
+
+static void note_committed(struct kafka *k, const struct kafka_transaction *t)
+{
+    if (t->lsn == 0) {
+        return;
+    }
+    k->newest_lsn = t->lsn;
+    k->newest_ms = t->time_ms > k->newest_ms ? t->time_ms : k->newest_ms;
+    k->newest_changed = true;
+    k->unwhole_lsn = k->unwhole_lsn == UINT64_MAX ? t->lsn : k->unwhole_lsn;
 }
 
 static enum status commit_at_hand(struct kafka *k, struct error *err)
@@ -245,17 +306,13 @@ static enum status commit_at_hand(struct kafka *k, struct error *err)
     struct kafka_transaction t = k->waiting[k->waiting_first];
     if (k->arrived < t.expected) { /* rows that could not be read stood in for these */
         k->doubtful -= t.expected - k->arrived;
-        remember_late(k, t.xid);
+        note_unwhole(k, &t);
     }
     TRY(hand_rows(k, t.xid, err));
     if (t.next != 0) {
         kafka_commit_moved(k, k->transactions, t.next, t.check);
     }
-    if (t.lsn != 0) {
-        k->newest_lsn = t.lsn;
-        k->newest_ms = t.time_ms > k->newest_ms ? t.time_ms : k->newest_ms;
-        k->newest_changed = true;
-    }
+    note_committed(k, &t);
     k->waiting_first += 1;
     k->waiting_count -= 1;
     k->waiting_first = k->waiting_count == 0 ? 0 : k->waiting_first;
@@ -352,7 +409,7 @@ static void give_up(struct kafka *k, uint64_t xid, struct kafka_transaction *han
     }
     hand->ended = true;
     hand->expected = 0;
-    remember_late(k, xid);
+    note_unwhole(k, hand);
 }
 
 static enum status look_at_time(struct kafka *k, struct error *err)

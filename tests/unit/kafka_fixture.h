@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POSITIONS_MAX = 64, POSITION_NAME_BYTES = 64, WAIT_US = 6000000 };
+enum { POSITIONS_MAX = 256, POSITION_NAME_BYTES = 64, WAIT_US = 6000000 };
 
 struct position {
     char name[POSITION_NAME_BYTES];
@@ -250,6 +250,8 @@ struct change {
     int txid;      /* of source.txId, 0 = none */
     uint64_t base; /* commit before its transaction, 0 = none */
     uint64_t lsn;  /* 0 = none */
+    uint64_t time; /* of its commit, in milliseconds; 0 = its lsn + 1 */
+    bool bad;      /* its v is a value of no type */
     int width;     /* of v, at least */
 };
 
@@ -265,14 +267,14 @@ static inline void fixture_change(struct fixture *f, struct change c)
     const char *table = c.table != NULL ? c.table : "t";
     snprintf(topic, sizeof topic, "p.s.%s", table);
     snprintf(key, sizeof key, "{\"id\":%d}", c.id);
-    snprintf(row, sizeof row, "{\"id\":%d,\"v\":\"%*s\"}", c.id, c.width, "x");
+    snprintf(row, sizeof row, c.bad ? "{\"id\":%d,\"v\":[\"%*s\"]}" : "{\"id\":%d,\"v\":\"%*s\"}", c.id, c.width, "x");
     if (c.xid != 0) {
         snprintf(transaction, sizeof transaction, "{\"id\":\"%d:%" PRIu64 "\",\"total_order\":%d}", c.xid, c.lsn,
                  c.order);
     }
     if (c.lsn != 0) {
-        snprintf(source, sizeof source, ",\"ts_ms\":%" PRIu64 ",\"lsn\":%" PRIu64 ",\"txId\":%d", c.lsn + 1, c.lsn,
-                 c.txid);
+        snprintf(source, sizeof source, ",\"ts_ms\":%" PRIu64 ",\"lsn\":%" PRIu64 ",\"txId\":%d",
+                 c.time != 0 ? c.time : c.lsn + 1, c.lsn, c.txid);
         if (c.base != 0) {
             size_t at = strlen(source);
             snprintf(source + at, sizeof source - at, ",\"sequence\":\"[\\\"%" PRIu64 "\\\",\\\"%" PRIu64 "\\\"]\"",
@@ -313,8 +315,7 @@ static inline void fixture_begin(struct fixture *f, int xid, uint64_t lsn)
     fixture_send(f->owner, "p.transaction", 0, "{}", value);
 }
 
-/* A row's time is its lsn, too: never later than its commit's. */
-static inline void fixture_end(struct fixture *f, int xid, uint64_t lsn, int rows_t, int rows_u)
+static inline void fixture_end_at(struct fixture *f, int xid, uint64_t lsn, uint64_t time, int rows_t, int rows_u)
 {
     char value[400];
     snprintf(value, sizeof value,
@@ -322,9 +323,15 @@ static inline void fixture_end(struct fixture *f, int xid, uint64_t lsn, int row
              "\",\"event_count\":9,\"data_collections\":[{\"data_collection\":\"s.t\",\"event_count\":%d},"
              "{\"data_collection\":\"s.other\",\"event_count\":9},{\"event_count\":%d,\"data_collection\":\"s.u\"}],"
              "\"ts_ms\":%" PRIu64 "}",
-             xid, lsn, rows_t, rows_u, lsn);
+             xid, lsn, rows_t, rows_u, time);
     fixture_send(f->owner, "p.transaction", 0, "{}", value);
     fixture_flush(f);
+}
+
+/* A row's time is its lsn, too: never later than its commit's. */
+static inline void fixture_end(struct fixture *f, int xid, uint64_t lsn, int rows_t, int rows_u)
+{
+    fixture_end_at(f, xid, lsn, lsn, rows_t, rows_u);
 }
 
 /* ---- the source ---- */
@@ -415,16 +422,21 @@ static inline void fixture_until_end(struct fixture *f)
     }
 }
 
-static inline void fixture_until_fails(struct fixture *f, const char *text)
+static inline void fixture_until_ends_with(struct fixture *f, enum status want, const char *text)
 {
     struct error err = {0};
     int64_t deadline = clock_mono_us() + WAIT_US;
     enum status st;
     while ((st = fixture_turn(f, &err)) == STATUS_OK && clock_mono_us() < deadline) {
     }
-    if (st != STATUS_MISMATCH || strstr(err.text, text) == NULL) {
+    if (st != want || strstr(err.text, text) == NULL) {
         fail_msg("status %s, \"%s\"", status_name(st), err.text);
     }
+}
+
+static inline void fixture_until_fails(struct fixture *f, const char *text)
+{
+    fixture_until_ends_with(f, STATUS_MISMATCH, text);
 }
 
 static inline void fixture_expect(struct fixture *f, const char *want)

@@ -75,6 +75,38 @@ static void transactions_are_committed_in_the_source_s_order_whatever_comes_firs
     fixture_release(&f);
 }
 
+static void rows_of_many_partitions_are_put_in_their_transaction_s_order(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 50, ROWS = 400 };
+    struct fixture f;
+    char want[ROWS * 6] = "7:";
+    fixture_init(&f, ddl);
+    f.transaction_topic = "p.transaction";
+    fixture_topic(&f, "p.s.t", PARTITIONS);
+    fixture_topic(&f, "p.s.u", 1);
+    fixture_topic(&f, "p.transaction", 1);
+    fixture_begin(&f, 7, 100);
+    uint32_t place = 12345;
+    for (int i = 1; i <= ROWS; i++) {
+        place = place * 1664525 + 1013904223;
+        size_t at = strlen(want);
+        (void)snprintf(want + at, sizeof want - at, " +%d", i);
+        fixture_change(&f, (struct change){.partition = (int)(place >> 16) % (i % 3 == 0 ? 3 : PARTITIONS),
+                                           .id = i,
+                                           .xid = 7,
+                                           .order = i,
+                                           .base = 90,
+                                           .lsn = 100 + (uint64_t)i});
+    }
+    fixture_end(&f, 7, 1000, ROWS, 0);
+    fixture_open(&f, false);
+    fixture_until_rows(&f, ROWS);
+    (void)snprintf(want + strlen(want), sizeof want - strlen(want), "|");
+    fixture_expect(&f, want);
+    fixture_release(&f);
+}
+
 static void what_connect_sends_again_is_not_waited_for(void **state)
 {
     (void)state;
@@ -143,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_all_topics_are_one_commit_when_the_end_is_late),
         cmocka_unit_test(transactions_are_committed_in_the_source_s_order_whatever_comes_first),
+        cmocka_unit_test(rows_of_many_partitions_are_put_in_their_transaction_s_order),
         cmocka_unit_test(what_connect_sends_again_is_not_waited_for),
         cmocka_unit_test(once_leaves_what_is_not_whole_for_the_next_run),
         cmocka_unit_test(a_transaction_topic_with_several_partitions_is_refused),
