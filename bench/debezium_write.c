@@ -24,9 +24,9 @@ struct table {
 #define INT64_SCHEMA  "\"type\":\"int64\",\"optional\":true"
 #define STRING_SCHEMA "\"type\":\"string\",\"optional\":true"
 #define TEXT_SCHEMA   "\"type\":\"string\",\"optional\":false"
-#define DATE_SCHEMA   "\"type\":\"int32\",\"optional\":true,\"name\":\"org.apache.kafka.connect.data.Date\",\"version\":1"
-#define STAMP_SCHEMA                                                                                                   \
-    "\"type\":\"int64\",\"optional\":true,\"name\":\"org.apache.kafka.connect.data.Timestamp\",\"version\":1"
+#define CONNECT       "\"optional\":true,\"name\":\"org.apache.kafka.connect.data."
+#define DATE_SCHEMA   "\"type\":\"int32\"," CONNECT "Date\",\"version\":1"
+#define STAMP_SCHEMA  "\"type\":\"int64\"," CONNECT "Timestamp\",\"version\":1"
 #define AUDIT                                                                                                          \
     {"updated_at", CELL_TIMESTAMP, STAMP_SCHEMA}, {"updated_by", CELL_INT64, INT64_SCHEMA},                            \
         {"created_at", CELL_TIMESTAMP, STAMP_SCHEMA},                                                                  \
