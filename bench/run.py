@@ -5,6 +5,7 @@ import sys
 
 import figures
 import kafka_ingest
+import kafka_latency
 import live
 import offline
 
@@ -16,6 +17,7 @@ BENCHES = {
     "burst": live.bench_burst,
     "recovery": live.bench_recovery,
     "kafka": kafka_ingest.bench_kafka,
+    "kafka-latency": kafka_latency.bench_kafka_latency,
 }
 
 
