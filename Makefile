@@ -77,6 +77,9 @@ $(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
 
+$(BUILD)/bench/generate: $(BUILD)/bench/acme_events.o
+$(BUILD)/bench/kafka_generate: $(addprefix $(BUILD)/bench/,acme_events.o debezium_write.o kafka_produce.o)
+
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
 
@@ -125,8 +128,8 @@ unit-build: $(UNIT)
 
 # `make bench BENCH="replay latency"` runs some of them; sizes by environment, see bench/run.py.
 bench:
-	@tools/run/packages.sh build test bench
-	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/generate $(BUILD)/bench/ceiling
+	@tools/run/packages.sh build test bench $(if $(BENCH),$(if $(findstring kafka,$(BENCH)),kafka),kafka)
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(addprefix $(BUILD)/bench/,generate ceiling kafka_generate kafka_drain)
 	@LOGFOLD_BUILD=$(BUILD) bench/run.py $(BENCH)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
