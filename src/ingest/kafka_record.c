@@ -174,12 +174,16 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
                                      .buried = &p->buried};
     enum debezium_outcome outcome = debezium_decode(k->decoder, &record, &list->items, &meta);
     take_schema(k, &list->items, mark, meta.schema_bytes);
-    if (outcome == DEBEZIUM_CHANGE && is_repeated(p, &meta)) {
+    if (outcome != DEBEZIUM_IGNORED && is_repeated(p, &meta)) {
         list->items.len = mark;
         meta.xid = 0;
         meta.source_xid = 0;
     } else if (outcome != DEBEZIUM_IGNORED) {
         k->received += 1;
+        if (outcome == DEBEZIUM_QUARANTINED) {
+            struct bytes item = bytes_of(list->items.data + mark, list->items.len - mark);
+            TRY(source_quarantined(&k->options.output, item, err));
+        }
         k->doubtful += outcome == DEBEZIUM_QUARANTINED && meta.xid == 0;
         remember_place(p, &meta);
     }
