@@ -407,6 +407,11 @@ uint64_t flow_quarantine_count(const struct flow *f)
     return f->quarantined;
 }
 
+uint64_t flow_reject_count(const struct flow *f)
+{
+    return f->reject_count;
+}
+
 uint64_t flow_change_count(const struct flow *f)
 {
     return f->change_count;

@@ -60,6 +60,8 @@ void flow_positions(const struct flow *f, void (*visit)(void *ctx, const char *n
 uint32_t flow_table_id_next(const struct flow *f);
 int64_t flow_commit_time_us(const struct flow *f); /* of the newest commit folded */
 uint64_t flow_quarantine_count(const struct flow *f);
+/* Of those in quarantine, changes that could not be applied, folded since flow_open. */
+uint64_t flow_reject_count(const struct flow *f);
 uint64_t flow_change_count(const struct flow *f); /* changes folded since flow_open */
 
 /* For statectl explain: the operators that keep a view, one a line, with the rows and bytes of their maps. Needs no

@@ -140,6 +140,7 @@ struct flow {
     uint64_t changes;      /* since the last run */
     uint64_t change_count; /* since flow_open */
     uint64_t quarantined;
+    uint64_t reject_count; /* since flow_open */
     int64_t commit_time_us;
     struct buffer key; /* scratch */
     struct buffer value;

@@ -329,6 +329,7 @@ static enum status take_long_line(struct source_file *f, uint64_t bytes, struct 
     event_append_quarantine(&f->items, f->origin, reason, buffer_bytes(&f->long_head));
     f->too_long = false;
     buffer_reset(&f->long_head);
+    TRY(source_quarantined(&f->options.output, buffer_bytes(&f->items), err));
     return account_line(f, DEBEZIUM_QUARANTINED, &meta, bytes, err);
 }
 
@@ -347,6 +348,9 @@ static enum status take_line(struct source_file *f, size_t len, size_t end, stru
     buffer_reset(&f->items);
     struct debezium_record record = {.value = line, .origin = f->origin};
     enum debezium_outcome outcome = debezium_decode(f->decoder, &record, &f->items, &meta);
+    if (outcome == DEBEZIUM_QUARANTINED) {
+        TRY(source_quarantined(&f->options.output, buffer_bytes(&f->items), err));
+    }
     return account_line(f, outcome, &meta, len + end, err);
 }
 

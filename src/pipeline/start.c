@@ -108,6 +108,7 @@ static enum status open_state(struct spine *s, struct error *err)
     for (uint32_t v = 0; v < s->view_count; v++) {
         TRY(load_view_error(s, v, err));
     }
+    TRY(identity_events(s->store, &s->events_before, err));
     s->folded = store_checkpoint_seq_next(s->store);
     s->checkpoint_begun = s->folded;
     TRY(page_open(&s->page, o->store_path, true, err));
@@ -176,6 +177,7 @@ static enum status recover(struct spine *s, struct error *err)
     s->pending_on = s->link.state != LINK_NONE && pending_base(s->link.pending) != PENDING_BASE_UNKNOWN;
     TRY(catch_up(s, UINT64_MAX, err));
     if (s->options->replay) {
+        TRY(spine_note_events(s, err));
         TRY(store_rebuild_finish(s->store, s->folded, err));
         s->checkpoint_begun = s->folded;
     }
@@ -188,13 +190,24 @@ static enum status recover(struct spine *s, struct error *err)
 static enum status output_append(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err)
 {
     struct spine *s = ctx;
-    return store_append(s->store, chunk, last, seq, err);
+    TRY(store_append(s->store, chunk, last, seq, err));
+    if (last) {
+        quota_commit_ended(&s->quota);
+    }
+    return STATUS_OK;
 }
 
 static enum status output_abandon(void *ctx, struct error *err)
 {
     struct spine *s = ctx;
+    quota_abandoned(&s->quota);
     return store_append_abandon(s->store, err);
+}
+
+static enum status output_quarantined(void *ctx, struct bytes origin, struct bytes reason, struct error *err)
+{
+    struct spine *s = ctx;
+    return quota_add(&s->quota, spine_received(s), origin, reason, err);
 }
 
 static bool known_position(void *ctx, const char *name, uint64_t *value)
@@ -205,22 +218,25 @@ static bool known_position(void *ctx, const char *name, uint64_t *value)
 static enum status open_source(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
-    struct source_options options = {.url = o->source_url,
-                                     .catalog = o->catalog,
-                                     .output = {.ctx = s, .append = output_append, .abandon = output_abandon},
-                                     .position = known_position,
-                                     .position_ctx = s,
-                                     .table_id_next = flow_table_id_next(s->flow),
-                                     .once = o->once,
-                                     .publication = o->source_publication,
-                                     .slot = o->source_slot,
-                                     .create = o->source_create,
-                                     .snapshot_progress = true,
-                                     .kafka = o->kafka,
-                                     .kafka_count = o->kafka_count,
-                                     .topic_prefix = o->source_topic_prefix,
-                                     .transaction_topic = o->source_transaction_topic,
-                                     .transaction_timeout_us = o->source_transaction_timeout_us};
+    struct source_options options = {
+        .url = o->source_url,
+        .catalog = o->catalog,
+        .output = {.ctx = s, .append = output_append, .abandon = output_abandon, .quarantined = output_quarantined},
+        .position = known_position,
+        .position_ctx = s,
+        .table_id_next = flow_table_id_next(s->flow),
+        .once = o->once,
+        .publication = o->source_publication,
+        .slot = o->source_slot,
+        .create = o->source_create,
+        .snapshot_progress = true,
+        .kafka = o->kafka,
+        .kafka_count = o->kafka_count,
+        .topic_prefix = o->source_topic_prefix,
+        .transaction_topic = o->source_transaction_topic,
+        .transaction_timeout_us = o->source_transaction_timeout_us};
+    s->quota = (struct quota){.entries_max = o->quarantine_max, .share = o->quarantine_share};
+    quota_begin(&s->quota, s->store, s->flow, s->events_before + flow_change_count(s->flow));
     enum status st = source_open(&s->source, &options, err);
     if (st == STATUS_RETRY && s->source != NULL && !o->once) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);

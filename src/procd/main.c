@@ -133,6 +133,8 @@ static enum status run(const struct options *o, const struct catalog *catalog, c
                                        .source_topic_prefix = c->source_topic_prefix,
                                        .source_transaction_topic = c->source_transaction_topic,
                                        .source_transaction_timeout_us = c->source_transaction_timeout_us,
+                                       .quarantine_max = c->source_quarantine_max.count,
+                                       .quarantine_share = c->source_quarantine_max.share,
                                        .sink_url = c->sink_url,
                                        .sink_schema = c->sink_schema,
                                        .once = o->once,

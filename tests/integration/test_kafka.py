@@ -542,6 +542,22 @@ def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
         assert f"topic {topic} partition 0 offset {offset}" in shown
 
 
+def test_past_quarantine_max_the_records_stay_with_kafka(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(1), (None, "no json"), (None, "none either"), record(2)])
+    pipe.settings["source.quarantine_max"] = 1
+    pipe.write_config()
+    for _ in range(2):
+        said = pipe.fails("--once")
+        assert "more than source.quarantine_max = 1" in said and f"topic {topic} partition 0 offset 2" in said
+    assert pipe.status()["log_seq_next"] == 0
+    pipe.settings["source.quarantine_max"] = 2
+    pipe.write_config()
+    pipe.once()
+    assert pipe.sink.one("SELECT n FROM total") == 2 and pipe.status()["quarantine"] == 2
+
+
 def test_tls_and_sasl(latest, pipeline, prefix, folder):
     broker = kafka.Broker(folder / "secure", kafka.LATEST[0], password="open-sesame")
     topic = f"{prefix}.shop.item"
