@@ -132,6 +132,8 @@ static bool read_payload_or_null(struct json_scan *s, struct debezium_document *
 static bool read_schema(struct json_scan *s, struct debezium_document *doc, struct debezium_schema_cache *schemas)
 {
     struct json_value value;
+    enum json_kind kind;
+    (void)json_scan_peek(s, &kind); /* steps over white space */
     doc->schema = debezium_schema_cache_match(schemas, bytes_of(s->next, (size_t)(s->end - s->next)));
     if (doc->schema != NULL) {
         s->next += doc->schema->text.len;
@@ -152,13 +154,12 @@ static bool read_wrapped(struct json_scan *s, struct debezium_document *doc, str
 {
     struct json_value name = {.kind = JSON_NULL};
     static const char head[] = "\"schema\"";
+    enum json_kind kind;
     struct json_scan ahead = *s;
     if (!json_scan_object(&ahead)) {
         return false;
     }
-    while (ahead.next < ahead.end && (*ahead.next == ' ' || *ahead.next == '\t' || *ahead.next == '\r')) {
-        ahead.next += 1;
-    }
+    (void)json_scan_peek(&ahead, &kind); /* steps over white space */
     if ((size_t)(ahead.end - ahead.next) < sizeof head || memcmp(ahead.next, head, sizeof head - 1) != 0) {
         return false; /* the usual bare record, told by its first name */
     }
@@ -185,20 +186,34 @@ static void reset_document(struct debezium_document *doc)
     reset_members(&doc->transaction);
 }
 
-/* {"payload": ..., "schema": ...}: the same in the other order, which Connect never writes but JSON allows. */
-static bool is_wrapped_backwards(const struct debezium_document *doc)
+/* {"payload": ..., "schema": ...}: the same in the other order, or with escapes in the names. Connect never writes
+ * either, but JSON allows both. */
+static bool is_wrapped_otherwise(const struct debezium_document *doc, struct json_value *schema,
+                                 struct json_value *payload)
 {
-    const struct debezium_members *m = &doc->all;
-    return m->count == 2 && name_is(m->items[0].name, "payload", 7) && name_is(m->items[1].name, "schema", 6) &&
-           (m->items[0].value.kind == JSON_OBJECT || m->items[0].value.kind == JSON_NULL) &&
-           (m->items[1].value.kind == JSON_OBJECT || m->items[1].value.kind == JSON_NULL);
+    *schema = (struct json_value){.kind = JSON_STRING};
+    *payload = *schema;
+    for (size_t i = 0; i < doc->all.count && doc->all.count == 2; i++) {
+        const struct debezium_member *m = &doc->all.items[i];
+        if (name_is(m->name, "schema", 6)) {
+            *schema = m->value;
+        } else if (name_is(m->name, "payload", 7)) {
+            *payload = m->value;
+        }
+    }
+    return (schema->kind == JSON_OBJECT || schema->kind == JSON_NULL) &&
+           (payload->kind == JSON_OBJECT || payload->kind == JSON_NULL);
 }
 
-static bool read_backwards(struct json_scan *s, struct debezium_document *doc, struct debezium_schema_cache *schemas,
-                           struct arena *a)
+/* The document has been read as a bare one; does nothing where it is. */
+static bool read_wrapped_otherwise(struct json_scan *s, struct debezium_document *doc,
+                                   struct debezium_schema_cache *schemas, struct arena *a)
 {
-    struct json_value payload = doc->all.items[0].value;
-    struct json_value schema = doc->all.items[1].value;
+    struct json_value schema;
+    struct json_value payload;
+    if (!is_wrapped_otherwise(doc, &schema, &payload)) {
+        return true;
+    }
     reset_document(doc);
     struct json_scan inner = json_scan_of(payload.text);
     if (schema.kind == JSON_OBJECT) {
@@ -219,9 +234,7 @@ bool debezium_document_read(struct debezium_document *doc, struct bytes text, st
         done = read_payload_or_null(&s, doc, a);
     }
     done = done && json_scan_end(&s);
-    if (done && is_wrapped_backwards(doc)) {
-        done = read_backwards(&s, doc, schemas, a);
-    }
+    done = done && read_wrapped_otherwise(&s, doc, schemas, a);
     if (!done) {
         json_scan_reason(&s, reason);
     }
