@@ -121,15 +121,16 @@ static int64_t commit_time(const struct debezium_members *m, const char *micros,
 }
 
 /* The id is "xid:lsn"; the LSN differs from record to record of one transaction. */
-static uint64_t transaction_xid(const struct debezium_members *transaction)
+static uint64_t transaction_xid(struct debezium *d)
 {
-    const struct json_value *id = debezium_members_get(transaction, "id");
+    const struct json_value *id = debezium_members_get(&d->value.transaction, "id");
+    struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, &d->arena) : bytes_of("", 0);
     size_t at = 0;
     uint64_t xid = 0;
-    if (id == NULL || id->kind != JSON_STRING || !read_digits(id->text, &at, &xid)) {
+    if (!read_digits(text, &at, &xid)) {
         return 0;
     }
-    return at == id->text.len || id->text.data[at] == ':' ? xid : 0;
+    return at == text.len || text.data[at] == ':' ? xid : 0;
 }
 
 static bool string_is(const struct json_value *v, const char *text)
@@ -413,7 +414,7 @@ static enum status finish_row(struct debezium *d, struct debezium_table *t, enum
 
 static bool follows_delete(const struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
 {
-    return d->deleted_from == t && lsn != NULL && lsn->text.len == strlen(d->deleted_lsn) &&
+    return d->deleted_from == t && lsn != NULL && lsn->kind == JSON_NUMBER && lsn->text.len == strlen(d->deleted_lsn) &&
            memcmp(lsn->text.data, d->deleted_lsn, lsn->text.len) == 0;
 }
 
@@ -481,18 +482,24 @@ static enum status truncate_table(struct debezium *d, struct debezium_table *t, 
     return STATUS_OK;
 }
 
-static enum status bad_op(const struct json_value *op, struct error *err)
+/* '?' where it is not one. */
+static char op_letter(struct bytes op)
 {
-    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"",
-                     (int)(op->text.len < 20 ? op->text.len : 20), (const char *)op->text.data);
+    return op.len == 1 && op.data[0] != '\0' ? (char)op.data[0] : '?';
+}
+
+static enum status bad_op(struct bytes op, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"", (int)(op.len < 20 ? op.len : 20),
+                     (const char *)op.data);
 }
 
 static enum status decode_envelope(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                    enum debezium_outcome *outcome, struct error *err)
 {
     const struct debezium_document *doc = &d->value;
-    const struct json_value *op = debezium_members_get(&doc->all, "op");
-    char letter = op->text.len == 1 ? (char)op->text.data[0] : '?';
+    struct bytes op = json_value_text(debezium_members_get(&doc->all, "op"), &d->arena);
+    char letter = op_letter(op);
     if (letter == 'm') {
         *outcome = DEBEZIUM_IGNORED;
         return STATUS_OK;
@@ -566,10 +573,11 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
         return truncate_table(d, t, out);
     }
     if (op != NULL && op->kind == JSON_STRING) {
-        if (op->text.len != 1 || strchr("cru", op->text.data[0]) == NULL) {
-            return bad_op(op, err);
+        struct bytes text = json_value_text(op, &d->arena);
+        char letter = op_letter(text);
+        if (strchr("cru", letter) == NULL) {
+            return bad_op(text, err);
         }
-        char letter = (char)op->text.data[0];
         change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
     }
     bool unknown = op == NULL || op->kind != JSON_STRING;
@@ -616,25 +624,27 @@ static void clean_reason(char *reason)
 }
 
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
-static uint64_t sequence_commit_lsn(const struct debezium_members *source)
+static uint64_t sequence_commit_lsn(struct debezium *d)
 {
-    const struct json_value *v = debezium_members_get(source, "sequence");
+    const struct json_value *v = debezium_members_get(&d->value.source, "sequence");
     uint64_t lsn = 0;
     size_t at = 0;
     if (v == NULL || v->kind != JSON_STRING) {
         return 0;
     }
-    while (at < v->text.len && memchr("[\\\" ", v->text.data[at], 4) != NULL) {
+    bool usual = memchr(v->text.data, 'u', v->text.len) == NULL; /* no escapes but \" */
+    struct bytes text = usual ? v->text : json_value_text(v, &d->arena);
+    while (at < text.len && memchr("[\\\" ", text.data[at], 4) != NULL) {
         at += 1;
     }
-    return read_digits(v->text, &at, &lsn) ? lsn : 0;
+    return read_digits(text, &at, &lsn) ? lsn : 0;
 }
 
-static void read_order(const struct debezium *d, bool envelope, struct debezium_meta *meta)
+static void read_order(struct debezium *d, bool envelope, struct debezium_meta *meta)
 {
     if (envelope) {
         meta->source_xid = number_of(&d->value.source, "txId");
-        meta->commit_lsn = sequence_commit_lsn(&d->value.source);
+        meta->commit_lsn = sequence_commit_lsn(d);
         meta->lsn = number_of(&d->value.source, "lsn");
         meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
     } else {
@@ -670,7 +680,7 @@ static enum status decode_value(struct debezium *d, const struct debezium_record
 {
     bool envelope = is_envelope(&d->value);
     if (envelope) {
-        meta->xid = transaction_xid(&d->value.transaction);
+        meta->xid = transaction_xid(d);
         meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
     } else {
         meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");

@@ -580,6 +580,13 @@ static void every_form_of_a_record_is_understood(void **state)
              "t") ",\"op\":\"u\"}",
          "update id=1 v=kept"},
         {CREATE("t", "{\"\\u0069d\":1,\"v\":\"\\u00e9\"}"), "insert id=1 v=\xc3\xa9"},
+        {"{\"after\":{\"id\":1,\"v\":\"x\"},\"source\":{\"schema\":\"\\u0073\",\"table\":\"\\u0074\"},\"op\":"
+         "\"\\u0063\"}",
+         "insert id=1 v=x"},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__op\":\"\\u0075\",\"__deleted\":\"f\\u0061lse\"}",
+         "update id=1 v=x"},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__deleted\":\"tr\\u0075e\"}", "delete id=1 v=?"},
+        {UPDATE("t", "{\"id\":1,\"v\":\"\\u005f_debezium_unavailable_value\"}"), "update id=1 v=?"},
     };
     check_samples(samples, sizeof samples / sizeof samples[0], small_schema);
 }
@@ -644,6 +651,8 @@ static void what_cannot_be_used_is_quarantined_with_its_reason(void **state)
         {"{\"op\":\"c\",\"after\":{\"id\":1},\"source\":{}}",
          "!an event whose source does not say its schema and table"},
         {"{\"op\":\"z\",\"after\":{\"id\":1}," SOURCE("t") "}", "!an event with the unknown op \"z\""},
+        {"{\"op\":\"\\u0000\",\"after\":{\"id\":1}," SOURCE("t") "}", "!an event with the unknown op \"\""},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__op\":\"\\u0000\"}", "!an event with the unknown op \"\""},
         {"{\"op\":\"c\",\"after\":null," SOURCE("t") "}", "!an event of op \"c\" without the new row (after)"},
         {"{\"op\":\"d\",\"before\":null," SOURCE("t") "}", "!a delete without the old row"},
         {"{\"op\":\"d\",\"before\":{\"v\":\"x\"}," SOURCE("t") "}",
@@ -771,7 +780,8 @@ static void transactions_and_times_are_told(void **state)
     world_open(w, small_schema);
     decode_text(w, "",
                 "{\"after\":{\"id\":1,\"v\":null},\"source\":{\"schema\":\"s\",\"table\":\"t\",\"ts_ms\":946684801000,"
-                "\"ts_us\":946684801000002},\"transaction\":{\"id\":\"829:27551360\",\"total_order\":1},\"op\":\"c\"}",
+                "\"ts_us\":946684801000002},\"transaction\":{\"id\":\"8\\u00329\\u003a27551360\",\"total_order\":1},"
+                "\"op\":\"c\"}",
                 &meta);
     assert_int_equal(meta.xid, 829);
     assert_int_equal(meta.commit_time_us, 1000002);
@@ -793,8 +803,8 @@ static void a_schema_part_types_undeclared_columns(void **state)
         w, "",
         "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":["
         "{\"type\":\"int32\",\"field\":\"id\"},{\"type\":\"string\",\"field\":\"v\"},"
-        "{\"type\":\"int64\",\"name\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
-        "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"},"
+        "{\"type\":\"int64\",\"n\\u0061me\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
+        "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"\\u0032\"},"
         "\"field\":\"d\"},{\"type\":\"array\",\"items\":{\"type\":\"int32\"},\"field\":\"l\"},"
         "{\"type\":\"boolean\",\"field\":\"b\"}],\"field\":\"after\"},"
         "{\"type\":\"struct\",\"field\":\"source\"},{\"type\":\"string\",\"field\":\"op\"}]},\"payload\":" CREATE(
