@@ -633,6 +633,15 @@ static void values_are_read_by_the_declared_type(void **state)
                 "\"ia\":[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,"
                 "117,101],\"da\":\"__debezium_unavailable_value\"}"),
          "update id=1 by1=? arr=? ia=? da=?"},
+        {UPDATE("x",
+                "{\"id\":1,\"arr\":[ \"__debezium_unavailable_valu\\u0065\" "
+                "],\"da\":[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"],"
+                "\"ia\":[95, 95, 100, 101, 98, 101, 122, 105, 117, 109, 95, 117, 110, 97, 118, 97, 105, 108, 97, 98,"
+                " 108, 101, 95, 118, 97, 108, 117, 101 ]}"),
+         "update id=1 arr=? da=? ia=?"},
+        {UPDATE("x", "{\"id\":1,\"arr\":[\"__debezium_unavailable_value\",\"__debezium_unavailable_value\"],"
+                     "\"ia\":[95,95,100]}"),
+         "update id=1 arr={__debezium_unavailable_value,__debezium_unavailable_value} ia={95,95,100}"},
     };
     check_samples(samples, sizeof samples / sizeof samples[0], small_schema);
 }
