@@ -21,7 +21,7 @@ enum {
     SCHEMA_BYTES_MAX = 1024 * 1024, /* room for the journal entry before a row: names and types are bounded */
     ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
 };
-_Static_assert(DEBEZIUM_MEMBERS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+_Static_assert(EVENT_COLUMNS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
 
 struct debezium {
     const struct catalog *catalog;

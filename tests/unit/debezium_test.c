@@ -711,6 +711,22 @@ static void what_cannot_be_used_is_quarantined_with_its_reason(void **state)
     buffer_release(&deep);
 }
 
+/* What the reader of the log would refuse must not get there. */
+static void a_row_wider_than_a_journal_entry_is_quarantined(void **state)
+{
+    (void)state;
+    struct buffer wide = BUFFER_EMPTY;
+    buffer_append_text(&wide, "{\"id\":1,\"v\":null,\"__table\":\"t\"");
+    for (int i = 3; i <= 1601; i++) {
+        buffer_printf(&wide, ",\"c%d\":null", i);
+    }
+    buffer_append_text(&wide, "}");
+    buffer_append_byte(&wide, '\0');
+    struct sample sample = {(const char *)wide.data, "!a row of 1601 columns is wider than the limit of 1600"};
+    check_samples(&sample, 1, small_schema);
+    buffer_release(&wide);
+}
+
 static void decode_text(struct world *w, const char *key, const char *value, struct debezium_meta *meta)
 {
     decode(w, bytes_of(key, strlen(key)), bytes_of(value, strlen(value)), meta);
@@ -962,6 +978,7 @@ int main(void)
         cmocka_unit_test(every_form_of_a_record_is_understood),
         cmocka_unit_test(values_are_read_by_the_declared_type),
         cmocka_unit_test(what_cannot_be_used_is_quarantined_with_its_reason),
+        cmocka_unit_test(a_row_wider_than_a_journal_entry_is_quarantined),
         cmocka_unit_test(a_new_set_of_columns_gets_a_new_journal_entry),
         cmocka_unit_test(the_record_key_tells_what_to_delete_where_before_does_not),
         cmocka_unit_test(the_second_half_of_a_key_change_may_lack_values),
