@@ -1,9 +1,10 @@
 /* The encoding of event.h over the msgpack of row/packed.h. */
 #include "event/event.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 1600, COLUMN_FIELDS = 5, COLUMN_KEY = 1 };
+enum { COLUMN_FIELDS = 5, COLUMN_KEY = 1 };
 
 static struct bytes text_bytes(const char *text)
 {
@@ -32,6 +33,7 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 
 void event_append_schema(struct buffer *out, const struct event_schema *schema)
 {
+    assert(schema->column_count <= EVENT_COLUMNS_MAX);
     append_head(out, 5, EVENT_SCHEMA);
     packed_append_uint(out, schema->table_id);
     packed_append_str(out, text_bytes(schema->schema));
@@ -129,7 +131,7 @@ static enum status read_schema(struct packed_reader *r, struct arena *a, struct 
     TRY(read_text(r, a, &out->schema, err));
     TRY(read_text(r, a, &out->table, err));
     TRY(packed_read_array(r, &out->column_count, err));
-    if (out->column_count > COLUMNS_MAX) {
+    if (out->column_count > EVENT_COLUMNS_MAX) {
         return error_set(err, STATUS_CORRUPT, 0, "a journal entry has %u columns", out->column_count);
     }
     out->columns = arena_zalloc(a, (out->column_count + 1) * sizeof *out->columns);

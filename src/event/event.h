@@ -45,6 +45,7 @@ enum event_kind {
     EVENT_REMOVE = 9
 };
 enum { EVENT_KIND_LAST = EVENT_REMOVE };
+enum { EVENT_COLUMNS_MAX = 1600 }; /* of a table, as in PostgreSQL: a journal entry with more is not read */
 
 struct event_column {
     const char *name;

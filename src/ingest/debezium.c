@@ -22,7 +22,7 @@ enum {
     SCHEMA_BYTES_MAX = 1024 * 1024, /* room for the journal entry before a row: names and types are bounded */
     ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
 };
-_Static_assert(DEBEZIUM_MEMBERS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+_Static_assert(EVENT_COLUMNS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
 
 struct debezium {
     const struct catalog *catalog;
@@ -128,14 +128,16 @@ static int64_t commit_time(const struct json_value *micros, const struct json_va
 }
 
 /* The id is "xid:lsn"; the LSN differs from record to record of one transaction. */
-static uint64_t transaction_xid(const struct json_value *id)
+static uint64_t transaction_xid(struct debezium *d)
 {
+    const struct json_value *id = d->value->at.transaction_id;
+    struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, &d->arena) : bytes_of("", 0);
     size_t at = 0;
     uint64_t xid = 0;
-    if (id == NULL || id->kind != JSON_STRING || !read_digits(id->text, &at, &xid)) {
+    if (!read_digits(text, &at, &xid)) {
         return 0;
     }
-    return at == id->text.len || id->text.data[at] == ':' ? xid : 0;
+    return at == text.len || text.data[at] == ':' ? xid : 0;
 }
 
 static bool string_is(const struct json_value *v, const char *text)
@@ -445,7 +447,7 @@ static enum status finish_row(struct debezium *d, struct debezium_table *t, enum
 
 static bool follows_delete(const struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
 {
-    return d->deleted_from == t && lsn != NULL && lsn->text.len == strlen(d->deleted_lsn) &&
+    return d->deleted_from == t && lsn != NULL && lsn->kind == JSON_NUMBER && lsn->text.len == strlen(d->deleted_lsn) &&
            memcmp(lsn->text.data, d->deleted_lsn, lsn->text.len) == 0;
 }
 
@@ -516,18 +518,24 @@ static enum status truncate_table(struct debezium *d, struct debezium_table *t, 
     return STATUS_OK;
 }
 
-static enum status bad_op(const struct json_value *op, struct error *err)
+/* '?' where it is not one. */
+static char op_letter(struct bytes op)
 {
-    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"",
-                     (int)(op->text.len < 20 ? op->text.len : 20), (const char *)op->text.data);
+    return op.len == 1 && op.data[0] != '\0' ? (char)op.data[0] : '?';
+}
+
+static enum status bad_op(struct bytes op, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"", (int)(op.len < 20 ? op.len : 20),
+                     (const char *)op.data);
 }
 
 static enum status decode_envelope(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                    enum debezium_outcome *outcome, struct error *err)
 {
     const struct debezium_document *doc = d->value;
-    const struct json_value *op = doc->at.op;
-    char letter = op->text.len == 1 ? (char)op->text.data[0] : '?';
+    struct bytes op = json_value_text(doc->at.op, &d->arena);
+    char letter = op_letter(op);
     if (letter == 'm') {
         *outcome = DEBEZIUM_IGNORED;
         return STATUS_OK;
@@ -601,10 +609,11 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
         return truncate_table(d, t, out);
     }
     if (op != NULL && op->kind == JSON_STRING) {
-        if (op->text.len != 1 || strchr("cru", op->text.data[0]) == NULL) {
-            return bad_op(op, err);
+        struct bytes text = json_value_text(op, &d->arena);
+        char letter = op_letter(text);
+        if (strchr("cru", letter) == NULL) {
+            return bad_op(text, err);
         }
-        char letter = (char)op->text.data[0];
         change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
     }
     bool unknown = op == NULL || op->kind != JSON_STRING;
@@ -652,17 +661,20 @@ static void clean_reason(char *reason)
 }
 
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
-static uint64_t sequence_commit_lsn(const struct json_value *v)
+static uint64_t sequence_commit_lsn(struct debezium *d)
 {
+    const struct json_value *v = d->value->at.sequence;
     uint64_t lsn = 0;
     size_t at = 0;
     if (v == NULL || v->kind != JSON_STRING) {
         return 0;
     }
-    while (at < v->text.len && memchr("[\\\" ", v->text.data[at], 4) != NULL) {
+    bool usual = memchr(v->text.data, 'u', v->text.len) == NULL; /* no escapes but \" */
+    struct bytes text = usual ? v->text : json_value_text(v, &d->arena);
+    while (at < text.len && memchr("[\\\" ", text.data[at], 4) != NULL) {
         at += 1;
     }
-    return read_digits(v->text, &at, &lsn) ? lsn : 0;
+    return read_digits(text, &at, &lsn) ? lsn : 0;
 }
 
 static uint64_t flat_number(const struct debezium *d, const char *name)
@@ -670,11 +682,11 @@ static uint64_t flat_number(const struct debezium *d, const char *name)
     return number_of(debezium_members_get(&d->value->all, name));
 }
 
-static void read_order(const struct debezium *d, bool envelope, struct debezium_meta *meta)
+static void read_order(struct debezium *d, bool envelope, struct debezium_meta *meta)
 {
     if (envelope) {
         meta->source_xid = number_of(d->value->at.xid);
-        meta->commit_lsn = sequence_commit_lsn(d->value->at.sequence);
+        meta->commit_lsn = sequence_commit_lsn(d);
         meta->lsn = number_of(d->value->at.lsn);
         meta->total_order = number_of(d->value->at.total_order);
         meta->is_snapshot = string_is(d->value->at.op, "r");
@@ -712,7 +724,7 @@ static enum status decode_value(struct debezium *d, const struct debezium_record
     const struct debezium_document *doc = d->value;
     bool envelope = is_envelope(doc);
     if (envelope) {
-        meta->xid = transaction_xid(doc->at.transaction_id);
+        meta->xid = transaction_xid(d);
         meta->commit_time_us = commit_time(doc->at.ts_us, doc->at.ts_ms);
     } else {
         meta->commit_time_us = commit_time(debezium_members_get(&doc->all, "__source_ts_us"),

@@ -147,13 +147,25 @@ static void reset_document(struct debezium_document *doc)
     reset_members(&doc->transaction);
 }
 
-/* {"payload": ..., "schema": ...}: the other order, which Connect never writes but JSON allows. */
-static bool is_wrapped_backwards(const struct debezium_document *doc)
+static bool is_part(const struct debezium_member *m, const char *name, size_t len)
 {
-    const struct debezium_members *m = &doc->all;
-    return m->count == 2 && name_is(m->items[0].name, "payload", 7) && name_is(m->items[1].name, "schema", 6) &&
-           (m->items[0].value.kind == JSON_OBJECT || m->items[0].value.kind == JSON_NULL) &&
-           (m->items[1].value.kind == JSON_OBJECT || m->items[1].value.kind == JSON_NULL);
+    return name_is(m->name, name, len) && (m->value.kind == JSON_OBJECT || m->value.kind == JSON_NULL);
+}
+
+/* {"payload": ..., "schema": ...}: the same in the other order, or with escapes in the names. Connect never writes
+ * either, but JSON allows both. */
+static bool is_wrapped_otherwise(const struct debezium_document *doc)
+{
+    const struct debezium_member *m = doc->all.items;
+    return doc->all.count == 2 && ((is_part(&m[0], "payload", 7) && is_part(&m[1], "schema", 6)) ||
+                                   (is_part(&m[0], "schema", 6) && is_part(&m[1], "payload", 7)));
+}
+
+/* Another document of that shape might be wrapped otherwise. */
+static bool has_names_of_wrapper(const struct debezium_document *doc)
+{
+    return doc->all.count == 2 && debezium_members_get(&doc->all, "payload") != NULL &&
+           debezium_members_get(&doc->all, "schema") != NULL;
 }
 
 /* A payload, or null. */
@@ -172,7 +184,7 @@ static struct debezium_document *read_payload_or_null(struct debezium_reader *r,
             return NULL;
         }
         debezium_document_find_places(&r->general);
-        if (!r->no_shapes && !is_wrapped_backwards(&r->general)) {
+        if (!r->no_shapes && !has_names_of_wrapper(&r->general)) {
             debezium_shapes_learn(&r->shapes, bytes_of(start, (size_t)(s->next - start)), &r->general);
         }
         return &r->general;
@@ -190,6 +202,8 @@ static bool read_schema(struct json_scan *s, struct debezium_schema_cache *schem
                         const struct debezium_schema **schema)
 {
     struct json_value value;
+    enum json_kind kind;
+    (void)json_scan_peek(s, &kind); /* steps over white space */
     *schema = debezium_schema_cache_match(schemas, bytes_of(s->next, (size_t)(s->end - s->next)));
     if (*schema != NULL) {
         s->next += (*schema)->text.len;
@@ -204,13 +218,6 @@ static bool read_schema(struct json_scan *s, struct debezium_schema_cache *schem
     return true;
 }
 
-static void skip_blanks(struct json_scan *s)
-{
-    while (s->next < s->end && (*s->next == ' ' || *s->next == '\t' || *s->next == '\r')) {
-        s->next += 1;
-    }
-}
-
 /* {"schema": ..., "payload": ...}. NULL where the document is something else; unless `s` has failed, nothing is then
  * decided. */
 static struct debezium_document *read_wrapped(struct debezium_reader *r, struct json_scan *s,
@@ -221,10 +228,11 @@ static struct debezium_document *read_wrapped(struct debezium_reader *r, struct 
     const struct debezium_schema *schema = NULL;
     struct debezium_document *doc = NULL;
     struct json_scan ahead = *s;
+    enum json_kind kind;
     if (!json_scan_object(&ahead)) {
         return NULL;
     }
-    skip_blanks(&ahead);
+    (void)json_scan_peek(&ahead, &kind); /* steps over white space */
     if ((size_t)(ahead.end - ahead.next) < sizeof head || memcmp(ahead.next, head, sizeof head - 1) != 0) {
         return NULL; /* the usual bare record, told by its first name */
     }
@@ -242,11 +250,12 @@ static struct debezium_document *read_wrapped(struct debezium_reader *r, struct 
     return doc;
 }
 
-static struct debezium_document *read_backwards(struct debezium_reader *r, struct json_scan *s,
-                                                struct debezium_schema_cache *schemas, struct arena *a)
+static struct debezium_document *read_wrapped_otherwise(struct debezium_reader *r, struct json_scan *s,
+                                                        struct debezium_schema_cache *schemas, struct arena *a)
 {
-    struct json_value payload = r->general.all.items[0].value;
-    struct json_value schema = r->general.all.items[1].value;
+    size_t at = name_is(r->general.all.items[0].name, "payload", 7) ? 0 : 1;
+    struct json_value payload = r->general.all.items[at].value;
+    struct json_value schema = r->general.all.items[1 - at].value;
     struct json_scan inner = json_scan_of(payload.text);
     struct debezium_document *doc = read_payload_or_null(r, &inner, a);
     if (doc == NULL) {
@@ -274,8 +283,8 @@ struct debezium_document *debezium_document_read(struct debezium_reader *r, stru
         }
     }
     doc = doc != NULL && json_scan_end(&s) ? doc : NULL;
-    if (doc == &r->general && is_wrapped_backwards(doc)) {
-        doc = read_backwards(r, &s, schemas, a);
+    if (doc != NULL && doc == &r->general && is_wrapped_otherwise(doc)) {
+        doc = read_wrapped_otherwise(r, &s, schemas, a);
     }
     if (doc == NULL) {
         json_scan_reason(&s, reason);

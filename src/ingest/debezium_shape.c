@@ -226,7 +226,7 @@ static void copy_members(struct debezium_shape *shape, struct bytes text, unsign
             continue;
         }
         member->value.text = bytes_of(shape->text, 0); /* never looked at */
-        if (part->is_object) {
+        if (members->items[i].value.kind == JSON_OBJECT) {
             copy_members(shape, text, depth + 1, from, part, debezium_document_part(&shape->document, member->name));
         }
     }

@@ -119,6 +119,10 @@ static enum status check_columns(const struct debezium_table *t, const struct de
                                  struct error *err)
 {
     uint32_t key[DEBEZIUM_KEY_MAX];
+    if (count > EVENT_COLUMNS_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "a row of %u columns is wider than the limit of %d", count,
+                         EVENT_COLUMNS_MAX);
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (columns[i].name_len > NAME_BYTES_MAX) {
             return error_set(err, STATUS_INVALID, 0, "a column name of %zu bytes", columns[i].name_len);

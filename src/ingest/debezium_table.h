@@ -44,8 +44,8 @@ struct debezium_table {
 
 void debezium_table_release(struct debezium_table *t);
 /* Makes the columns those of `row` where they are not, and t->order where each is in it. `shape` is that of its
- * document, 0 = unknown. STATUS_INVALID where a column
- * of the key is not there, a column is there twice, or the columns have changed too often to be believed. */
+ * document, 0 = unknown. STATUS_INVALID where a column of the key is not there, there are more than EVENT_COLUMNS_MAX,
+ * a column is there twice, or the columns have changed too often to be believed. */
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
                                const struct debezium_members *row, uint64_t shape, struct error *err);
 /* For events without a row: the declared columns where no row has been seen, and hints from `schema`. */

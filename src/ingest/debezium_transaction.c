@@ -43,9 +43,9 @@ static bool whole_number(const struct json_value *v, uint64_t *out)
     return take_digits(&text, out) && text.len == 0;
 }
 
-static bool read_id(const struct json_value *id, struct debezium_transaction *out)
+static bool read_id(const struct json_value *id, struct arena *a, struct debezium_transaction *out)
 {
-    struct bytes text = id != NULL && id->kind == JSON_STRING ? id->text : bytes_of("", 0);
+    struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
     if (!take_digits(&text, &out->xid) || out->xid == 0) {
         return false;
     }
@@ -128,7 +128,7 @@ bool debezium_transaction_read(struct debezium_transaction_reader *r, const stru
     if (!out->ended && (status == NULL || !json_value_is(status, "BEGIN"))) {
         return fail(reason, "a record that is neither BEGIN nor END of a transaction");
     }
-    if (!read_id(debezium_members_get(all, "id"), out)) {
+    if (!read_id(debezium_members_get(all, "id"), &r->arena, out)) {
         return fail(reason, "a transaction whose id is not \"xid:lsn\"");
     }
     (void)whole_number(debezium_members_get(all, "ts_ms"), &out->time_ms);

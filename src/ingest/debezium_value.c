@@ -418,25 +418,38 @@ static enum status read_scalar(const struct debezium_value_context *c, const str
     return datum_parse(type, text, c->arena, out, err);
 }
 
-/* For arrays the whole array is the placeholder: of texts, of bytes, of the byte codes (int[] and date[]), or of the
- * UUID made from the bytes. For other types a string is. */
+/* An array of nothing but the placeholder: as text, as base64 or as the UUID made from its bytes, or of the codes of
+ * its bytes (int[] and date[]). */
+static bool is_array_placeholder(struct bytes array)
+{
+    static const char uuid[] = "b68a35a7-17ad-35b3-af2a-ae46edb4545a";
+    struct json_scan s = json_scan_of(array);
+    struct json_value v;
+    size_t count = 0;
+    bool string = true;
+    bool codes = true;
+    (void)json_scan_array(&s);
+    for (bool first = true; json_scan_element(&s, first) && json_scan_value(&s, &v); first = false) {
+        int64_t code;
+        string = string && count == 0 &&
+                 (json_value_is(&v, placeholder) || json_value_is(&v, placeholder_base64) || json_value_is(&v, uuid));
+        codes = codes && count < sizeof placeholder - 1 && v.kind == JSON_NUMBER && read_short_int(v.text, &code) &&
+                code == placeholder[count];
+        count += 1;
+        if (!string && !codes) {
+            return false;
+        }
+    }
+    return (string && count == 1) || (codes && count == sizeof placeholder - 1);
+}
+
 static bool is_placeholder(const struct type *type, const struct json_value *value)
 {
-    static const char in_array[] = "[\"__debezium_unavailable_value\"]";
-    static const char bytes_in_array[] = "[\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\"]";
-    static const char codes[] = "[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,"
-                                "118,97,108,117,101]";
-    static const char uuid_in_array[] = "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"]";
     if (value->kind == JSON_STRING) {
         return json_value_is(value, placeholder) ||
                (type->kind == TYPE_BYTEA && json_value_is(value, placeholder_base64));
     }
-    struct bytes t = value->text;
-    return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER &&
-           (bytes_equal(t, bytes_of(in_array, sizeof in_array - 1)) ||
-            bytes_equal(t, bytes_of(bytes_in_array, sizeof bytes_in_array - 1)) ||
-            bytes_equal(t, bytes_of(uuid_in_array, sizeof uuid_in_array - 1)) ||
-            bytes_equal(t, bytes_of(codes, sizeof codes - 1)));
+    return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER && is_array_placeholder(value->text);
 }
 
 enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,

@@ -557,8 +557,34 @@ struct bytes json_value_text(const struct json_value *v, struct arena *a)
     return bytes_of(start, (size_t)(to - start));
 }
 
+static bool escaped_is(struct bytes escaped, const char *text, size_t len)
+{
+    const uint8_t *p = escaped.data;
+    const uint8_t *end = p + escaped.len;
+    while (p < end) {
+        uint8_t meant[4] = {*p};
+        uint8_t *to = meant;
+        if (*p == '\\') {
+            p = resolve_escape(p + 1, end, &to);
+        } else {
+            to += 1;
+            p += 1;
+        }
+        size_t count = (size_t)(to - meant);
+        if (count > len || memcmp(text, meant, count) != 0) {
+            return false;
+        }
+        text += count;
+        len -= count;
+    }
+    return len == 0;
+}
+
 bool json_value_is(const struct json_value *v, const char *text)
 {
     size_t len = strlen(text);
-    return v->kind == JSON_STRING && !v->escaped && v->text.len == len && memcmp(v->text.data, text, len) == 0;
+    if (v->kind != JSON_STRING || v->escaped) {
+        return v->kind == JSON_STRING && escaped_is(v->text, text, len);
+    }
+    return v->text.len == len && memcmp(v->text.data, text, len) == 0;
 }

@@ -216,6 +216,10 @@ static const char *const stream[] = {
     "{\"id\":28,\"name\":null,\"at\":6,\"__table\":\"u\",\"__schema\":\"s\",\"__op\":\"d\",\"__lsn\":929,\"__source_ts_"
     "ms\":1795474540329}",
     "{\"ts_ms\":1795474540330}",
+    "{\"payload\":1,\"schema\":2}",
+    "{\"payload\":{\"before\":null,\"after\":" ROW("31", "r") "," SOURCE("t", "31") ",\"op\":\"c\"},\"schema\":null}",
+    "{\"after\":" ROW("33", "t") ",\"after\":null," SOURCE("t", "33") ",\"op\":\"c\"}", /* the part twice */
+    "{\"before\":null,\"after\":" ROW("32", "s") "," SOURCE("t", "32") ",\"transaction\":null,\"op\":\"\\u0063\"}",
 };
 enum { STREAM_COUNT = sizeof stream / sizeof stream[0] };
 
