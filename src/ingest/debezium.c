@@ -8,6 +8,7 @@
 #include "base/message.h"
 #include "event/event.h"
 #include "ingest/debezium_document.h"
+#include "ingest/debezium_quarantine.h"
 #include "ingest/debezium_table.h"
 #include "ingest/debezium_value.h"
 #include "ingest/source_methods.h"
@@ -23,6 +24,8 @@ enum {
     ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
 };
 _Static_assert(EVENT_COLUMNS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+/* What a record's QUARANTINE item keeps of the records before it. */
+enum { CONTEXT_AFTER_DELETE = 1, CONTEXT_DECIMALS_SHIFT = 4, CONTEXT_BINARY_SHIFT = 6, CONTEXT_HABIT_MASK = 3 };
 
 struct debezium {
     const struct catalog *catalog;
@@ -93,6 +96,14 @@ void debezium_forget(struct debezium *d)
 {
     for (uint32_t i = 0; i < d->catalog->table_count; i++) {
         d->tables[i].journalled = false;
+    }
+}
+
+void debezium_adopt(struct debezium *d, const struct event_schema *schema)
+{
+    const struct catalog_table *t = catalog_find_table(d->catalog, schema->schema, schema->table);
+    if (t != NULL) {
+        debezium_table_adopt(&d->tables[t->idx], schema);
     }
 }
 
@@ -563,7 +574,8 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
     if (!doc->after.is_object) {
         return error_set(err, STATUS_INVALID, 0, "an event of op \"%c\" without the new row (after)", letter);
     }
-    change.may_be_missing = letter == 'u' || (letter == 'c' && follows_delete(d, t, change.lsn));
+    bool after_delete = (record->context & CONTEXT_AFTER_DELETE) != 0 || follows_delete(d, t, change.lsn);
+    change.may_be_missing = letter == 'u' || (letter == 'c' && after_delete);
     return put_row(d, t, &change, out, err);
 }
 
@@ -650,16 +662,6 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
     return finish_row(d, t, EVENT_REMOVE, out, err);
 }
 
-/* Reasons quote what was sent, cut anywhere. */
-static void clean_reason(char *reason)
-{
-    if (!bytes_is_utf8(bytes_of(reason, strlen(reason)))) {
-        for (char *p = reason; *p != '\0'; p++) {
-            *p = (unsigned char)*p < 0x80 ? *p : '?';
-        }
-    }
-}
-
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
 static uint64_t sequence_commit_lsn(struct debezium *d)
 {
@@ -701,12 +703,31 @@ static void read_order(struct debezium *d, bool envelope, struct debezium_meta *
     }
 }
 
-static enum debezium_outcome quarantine(const struct debezium_record *record, struct error *err, struct buffer *out)
+static uint32_t context_now(const struct debezium *d, bool was_read)
 {
-    struct bytes raw = record->value;
-    raw.len = raw.len < DEBEZIUM_RAW_BYTES_MAX ? raw.len : DEBEZIUM_RAW_BYTES_MAX;
-    clean_reason(err->text);
-    event_append_quarantine(out, record->origin, err->text, raw);
+    const struct json_value *lsn = was_read ? d->value->at.lsn : NULL;
+    bool after_delete = d->deleted_from != NULL && follows_delete(d, d->deleted_from, lsn);
+    return (after_delete ? CONTEXT_AFTER_DELETE : 0u) | (uint32_t)d->habits.decimals << CONTEXT_DECIMALS_SHIFT |
+           (uint32_t)d->habits.binary << CONTEXT_BINARY_SHIFT;
+}
+
+static void take_context(struct debezium *d, uint32_t context)
+{
+    uint32_t decimals = context >> CONTEXT_DECIMALS_SHIFT & CONTEXT_HABIT_MASK;
+    uint32_t binary = context >> CONTEXT_BINARY_SHIFT & CONTEXT_HABIT_MASK;
+    if (decimals != 0) {
+        d->habits.decimals = (enum debezium_decimals)decimals;
+    }
+    if (binary != 0) {
+        d->habits.binary = (enum debezium_binary)binary;
+    }
+}
+
+/* `was_read`: the value is in d->value. */
+static enum debezium_outcome quarantine(const struct debezium *d, const struct debezium_record *record, bool was_read,
+                                        struct error *err, struct buffer *out)
+{
+    debezium_quarantine_append(record, context_now(d, was_read), err, out);
     return DEBEZIUM_QUARANTINED;
 }
 
@@ -748,13 +769,16 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     arena_reset(&d->arena);
     buffer_reset(&d->row);
     d->schema_bytes = 0;
+    if (record->context != 0) {
+        take_context(d, record->context);
+    }
     if (value.len == 0 && !record->may_repeat) {
         return DEBEZIUM_IGNORED;
     }
     d->value = value.len > 0 ? debezium_document_read(&d->values, value, &d->schemas, &d->arena, reason) : NULL;
     if (value.len > 0 && d->value == NULL) {
         (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
-        return quarantine(record, &err, out);
+        return quarantine(d, record, false, &err, out);
     }
     bool tombstone = d->value == NULL || d->value->is_null;
     if ((tombstone && !record->may_repeat) || (!tombstone && !is_envelope(d->value) && is_control(d->value))) {
@@ -771,7 +795,7 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     }
     if (st != STATUS_OK) {
         assert(out->len == mark); /* nothing of a bad record is left */
-        return quarantine(record, &err, out);
+        return quarantine(d, record, value.len > 0, &err, out);
     }
     meta->schema_bytes = d->schema_bytes;
     return outcome;

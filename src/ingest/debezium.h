@@ -15,9 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DEBEZIUM_RAW_BYTES_MAX = 64 * 1024 }; /* of a record, kept in its QUARANTINE item */
+enum {
+    /* Up to these a record is kept whole in its QUARANTINE item, so that it can be decoded again; of a longer one,
+     * whose row could not go into the log either, only the beginning is kept. */
+    DEBEZIUM_RAW_BYTES_MAX = 15 * 1024 * 1024,
+    DEBEZIUM_KEY_BYTES_MAX = 512 * 1024,
+    DEBEZIUM_BEGINNING_BYTES = 64 * 1024
+};
 
 struct debezium;
+struct event_schema;
 
 /* Of the newest record of a partition, where it was a delete: its tombstone tells nothing new. Zero: none. */
 struct debezium_buried {
@@ -34,6 +41,7 @@ struct debezium_record {
      * source, a delete is a REMOVE item, and so is a tombstone that does not follow the delete of its key. */
     bool may_repeat;
     struct debezium_buried *buried; /* the partition's; given where may_repeat */
+    uint32_t context;               /* of a record out of quarantine: as its QUARANTINE item has it; else 0 */
 };
 
 enum debezium_outcome { DEBEZIUM_IGNORED, DEBEZIUM_CHANGE, DEBEZIUM_QUARANTINED };
@@ -60,6 +68,9 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
                                       struct debezium_meta *meta);
 /* Whether records that are alike are read in place (debezium_shape.h), the default: it changes how fast, not what. */
 void debezium_set_shapes(struct debezium *d, bool on);
+/* For records out of quarantine: from here on the log has a table's rows under this journal entry. Rows with just its
+ * columns and types are then written under it. */
+void debezium_adopt(struct debezium *d, const struct event_schema *schema);
 /* What was appended since some point did not reach the log: journal everything anew. */
 void debezium_forget(struct debezium *d);
 

@@ -237,6 +237,36 @@ void debezium_table_fit_key(struct debezium_table *t, const struct debezium_sche
     }
 }
 
+void debezium_table_adopt(struct debezium_table *t, const struct event_schema *schema)
+{
+    uint32_t count = schema->column_count;
+    uint32_t change_count = t->change_count;
+    bool same = true;
+    struct error ignored;
+    struct debezium_column *columns = mem_zalloc((count + 1) * sizeof *columns);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct event_column *from = &schema->columns[i];
+        describe(t->declared, NULL, bytes_of(from->name, strlen(from->name)), &columns[i]);
+        if (!columns[i].declared) {
+            columns[i].type = from->type;
+        }
+        same = same && type_equal(&columns[i].type, &from->type);
+    }
+    t->change_count = 0;
+    if (check_columns(t, columns, count, &ignored) == STATUS_OK) {
+        take_columns(t, columns, count);
+        t->journalled = same;
+        t->table_id = schema->table_id;
+    } else {
+        release_columns(columns, count);
+        debezium_table_release(t);
+        t->journalled = false;
+    }
+    t->change_count = change_count;
+    t->columns_serial = 0;
+    t->hints_serial = 0;
+}
+
 void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, struct buffer *out)
 {
     if (t->journalled) {

@@ -50,6 +50,10 @@ enum status debezium_table_fit(struct debezium_table *t, const struct debezium_s
                                const struct debezium_members *row, uint64_t shape, struct error *err);
 /* For events without a row: the declared columns where no row has been seen, and hints from `schema`. */
 void debezium_table_fit_key(struct debezium_table *t, const struct debezium_schema *schema);
+struct event_schema;
+/* Makes the columns those of a journal entry of the table; it counts as journalled if the types are those we would
+ * give them. Entries without the declared key leave the table as if no row had been seen. */
+void debezium_table_adopt(struct debezium_table *t, const struct event_schema *schema);
 /* Appends a SCHEMA item with a fresh id if the columns in the log are not these. */
 void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, struct buffer *out);
 

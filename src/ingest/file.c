@@ -360,7 +360,7 @@ static void drop_long(struct source_file *f)
     size_t len = f->in.len - f->in_at;
     if (!f->too_long) {
         buffer_reset(&f->long_head);
-        buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_RAW_BYTES_MAX);
+        buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_BEGINNING_BYTES);
         f->too_long = true;
         f->long_bytes = 0;
     }
@@ -388,7 +388,7 @@ static enum status take_lines(struct source_file *f, uint64_t budget, uint64_t *
         size_t len = (size_t)(end - (f->in.data + f->in_at));
         if (len > LINE_BYTES_MAX && !f->too_long) {
             buffer_reset(&f->long_head);
-            buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_RAW_BYTES_MAX);
+            buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_BEGINNING_BYTES);
             f->too_long = true;
             f->long_bytes = 0;
         }

@@ -56,6 +56,8 @@ struct spine {
     bool view_errors_dirty;
     uint64_t store_id;
     struct arena arena;
+    bool replay;                /* the state is being rebuilt, as asked or for what was redriven */
+    struct redriven redriven;   /* the log's */
     struct event_schema *known; /* in a replay: the whole log's journal */
     size_t known_count;
     uint64_t run_changes; /* folded before the operators run: the more, the more of them are about the same rows */

@@ -87,6 +87,7 @@ struct world {
     struct row rows[ROWS_MAX];
     size_t row_count;
     size_t quarantined;
+    uint32_t context;                  /* given with each record; what the newest QUARANTINE says afterwards */
     char reason[ERROR_TEXT_BYTES_MAX]; /* of the newest QUARANTINE */
     char items[4096];                  /* kinds and values of the newest record's items, in words */
 };
@@ -287,6 +288,7 @@ static void fold_items(struct world *w, struct bytes items)
         }
         if (e.kind == EVENT_QUARANTINE) {
             w->quarantined += 1;
+            w->context = e.record.context;
             snprintf(w->reason, sizeof w->reason, "%.*s", (int)e.reason.len, (const char *)e.reason.data);
         } else if (e.kind == EVENT_TRUNCATE) {
             for (size_t i = 0; i < w->row_count; i++) {
@@ -305,7 +307,7 @@ static void fold_items(struct world *w, struct bytes items)
 static enum debezium_outcome decode(struct world *w, struct bytes key, struct bytes value, struct debezium_meta *meta)
 {
     struct buffer out = BUFFER_EMPTY;
-    struct debezium_record record = {.key = key, .value = value, .origin = "test offset 7"};
+    struct debezium_record record = {.key = key, .value = value, .origin = "test offset 7", .context = w->context};
     enum debezium_outcome outcome = debezium_decode(w->decoder, &record, &out, meta);
     assert_true((out.len == 0) == (outcome == DEBEZIUM_IGNORED));
     fold_items(w, buffer_bytes(&out));
@@ -797,6 +799,42 @@ static void the_second_half_of_a_key_change_may_lack_values(void **state)
     mem_free(w);
 }
 
+/* Decodes the last of `records` after the others, where its id is no integer, and then alone where it may be. */
+static void check_again(const char *const *records, size_t count, bool with_context, const char *want)
+{
+    struct world *w = mem_alloc(sizeof *w);
+    struct world *again = mem_alloc(sizeof *again);
+    struct debezium_meta meta;
+    world_open(w, "CREATE TABLE s.t(id int PRIMARY KEY, v text, c numeric(30,0));");
+    world_open(again, "CREATE TABLE s.t(id numeric PRIMARY KEY, v text, c numeric(30,0));");
+    for (size_t i = 0; i < count; i++) {
+        w->context = 0;
+        decode_text(w, "", records[i], &meta);
+        assert_int_equal(w->quarantined, i + 1 == count);
+    }
+    again->context = with_context ? w->context : 0;
+    decode_text(again, "", records[count - 1], &meta);
+    assert_string_equal(again->items, want);
+    world_close(w);
+    world_close(again);
+    mem_free(w);
+    mem_free(again);
+}
+
+static void what_the_decoder_knew_goes_into_quarantine_with_a_record(void **state)
+{
+    (void)state;
+    static const char *const half_a_key_change[] = {
+        "{\"before\":{\"id\":1,\"v\":null,\"c\":null},\"after\":null," SOURCE("t") ",\"op\":\"d\"}",
+        CREATE("t", "{\"id\":1.5,\"v\":\"__debezium_unavailable_value\",\"c\":null}")};
+    check_again(half_a_key_change, 2, true, "schema; insert id=1.5 v=? c=NULL");
+    check_again(half_a_key_change, 2, false, "schema; insert id=1.5 v=__debezium_unavailable_value c=NULL");
+    static const char *const base64_is_usual[] = {CREATE("t", "{\"id\":1,\"v\":null,\"c\":\"AQ==\"}"),
+                                                  CREATE("t", "{\"id\":1.5,\"v\":null,\"c\":\"1234\"}")};
+    check_again(base64_is_usual, 2, true, "schema; insert id=1.5 v=NULL c=-2658824");
+    check_again(base64_is_usual, 2, false, "schema; insert id=1.5 v=NULL c=1234");
+}
+
 static void transactions_and_times_are_told(void **state)
 {
     (void)state;
@@ -982,6 +1020,7 @@ int main(void)
         cmocka_unit_test(a_new_set_of_columns_gets_a_new_journal_entry),
         cmocka_unit_test(the_record_key_tells_what_to_delete_where_before_does_not),
         cmocka_unit_test(the_second_half_of_a_key_change_may_lack_values),
+        cmocka_unit_test(what_the_decoder_knew_goes_into_quarantine_with_a_record),
         cmocka_unit_test(transactions_and_times_are_told),
         cmocka_unit_test(a_schema_part_types_undeclared_columns),
         cmocka_unit_test(mutated_records_give_one_change_or_one_quarantine),
