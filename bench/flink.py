@@ -158,16 +158,17 @@ def run_procd(stand, topics):
 def report_runs(report, topics, who, runs, ours):
     label = f"{topics.name}: {who}"
     seconds = median(r.seconds for r in runs)
-    report.add("flink", f"{label}, start until the sink is right", seconds, "s")
+    report.add("flink", f"{label}, from its start until the sink is right", seconds, "s")
     report.add("flink", f"{label}, events / that", topics.events / seconds, "events/s")
     if runs is not ours:
         warm = median(r.seconds - r.running for r in runs)
-        report.add("flink", f"{label}, job running until the sink is right", warm, "s")
-        report.add("flink", f"{label}, events / that", topics.events / warm, "events/s")
-        report.add("flink", f"procd is faster by, {label}", median(r.seconds / o.seconds for r, o in zip(runs, ours)), "times")
-        report.add("flink", f"procd is faster by, {label}, job running",
+        report.add("flink", f"{label}, from the job's start until the sink is right", warm, "s")
+        report.add("flink", f"{label}, events / that of the job", topics.events / warm, "events/s")
+        report.add("flink", f"{label} / procd, seconds", median(r.seconds / o.seconds for r, o in zip(runs, ours)), "times")
+        report.add("flink", f"{label} / procd, seconds without Flink's own start",
                    median((r.seconds - r.running) / o.seconds for r, o in zip(runs, ours)), "times")
-        report.add("flink", f"procd needs less memory by, {label}", max(r.pss for r in runs) / max(o.pss for o in ours), "times")
+        report.add("flink", f"{label} / procd, processor time", median(r.cpu / o.cpu for r, o in zip(runs, ours)), "times")
+        report.add("flink", f"{label} / procd, memory (PSS, peak)", max(r.pss for r in runs) / max(o.pss for o in ours), "times")
     report.add("flink", f"{label}, processor time", 1e6 * median(r.cpu for r in runs) / topics.events, "us/event")
     report.add("flink", f"{label}, PSS, peak", max(r.pss for r in runs) / 2**20, "MiB")
     report.add("flink", f"{label}, RSS, peak", max(r.rss for r in runs) / 2**20, "MiB")
