@@ -96,7 +96,7 @@ $(BUILD)/tests/unit/debezium_differential_test $(BUILD)/tests/fuzz/json_fuzz: $(
 $(BUILD)/tests/unit/debezium_differential_test $(BUILD)/tests/fuzz/json_fuzz: TEST_LIBS := -ljansson -lyajl
 
 $(BUILD)/bench/generate: $(BUILD)/bench/acme_events.o
-$(BUILD)/bench/kafka_generate: $(addprefix $(BUILD)/bench/,acme_events.o debezium_write.o kafka_produce.o)
+$(BUILD)/bench/kafka_generate: $(addprefix $(BUILD)/bench/,acme_events.o debezium_tables.o debezium_write.o kafka_produce.o)
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
@@ -157,6 +157,13 @@ bench:
 	@tools/run/packages.sh build test bench $(if $(BENCH),$(if $(findstring kafka,$(BENCH)),kafka),kafka)
 	@$(MAKE) --no-print-directory -j$$(nproc) build $(addprefix $(BUILD)/bench/,generate ceiling kafka_generate kafka_drain)
 	@LOGFOLD_BUILD=$(BUILD) bench/run.py $(BENCH)
+
+# The same topics and views by Flink's SQL beside us: bench/flink.py.
+.PHONY: bench-flink
+bench-flink:
+	@tools/run/packages.sh build test bench kafka flink
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/kafka_generate
+	@LOGFOLD_BUILD=$(BUILD) bench/flink.py
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

@@ -11,7 +11,6 @@
 
 enum { TABLE_CUSTOMERS = 1, TABLE_PRODUCTS = 2, TABLE_ORDERS = 3, TABLE_ITEMS = 4 };
 enum { CUSTOMER_COUNT = 2000, PRODUCT_COUNT = 5000, STATUS_COUNT = 6, DATE_COUNT = 60, UPDATE_WINDOW = 20000 };
-enum { TRANSACTION_EVENTS_MAX = 32 };
 
 /* The last one is NULL. */
 extern const char *const acme_statuses[STATUS_COUNT];
@@ -66,7 +65,7 @@ struct acme_mix {
 
 /* The first transaction: every customer and every product. */
 void acme_mix_fill(struct acme_mix *m);
-/* One of up to TRANSACTION_EVENTS_MAX changes. */
+/* Of 17 to 22 changes. */
 void acme_mix_transaction(struct acme_mix *m);
 
 #endif

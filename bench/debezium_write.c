@@ -1,161 +1,19 @@
 /* Schemas and labels are made once; a record is copied together from them and the cells' texts. */
 #include "debezium_write.h"
 
-#include "acme_events.h"
-
 #include <stdio.h>
 #include <time.h>
-
-enum cell_type { CELL_INT64, CELL_INT32, CELL_STRING, CELL_BOOLEAN, CELL_DATE, CELL_TIMESTAMP, CELL_DECIMAL };
-
-struct column {
-    const char *name;
-    enum cell_type type;
-    const char *schema; /* of the wrapped mode */
-};
-
-struct table {
-    const char *name;
-    unsigned column_count;
-    struct column columns[DEBEZIUM_COLUMNS_MAX];
-};
-
-#define KEY_SCHEMA    "\"type\":\"int64\",\"optional\":false,\"default\":0"
-#define INT64_SCHEMA  "\"type\":\"int64\",\"optional\":true"
-#define STRING_SCHEMA "\"type\":\"string\",\"optional\":true"
-#define TEXT_SCHEMA   "\"type\":\"string\",\"optional\":false"
-#define CONNECT       "\"optional\":true,\"name\":\"org.apache.kafka.connect.data."
-#define DATE_SCHEMA   "\"type\":\"int32\"," CONNECT "Date\",\"version\":1"
-#define STAMP_SCHEMA  "\"type\":\"int64\"," CONNECT "Timestamp\",\"version\":1"
-#define AUDIT                                                                                                          \
-    {"updated_at", CELL_TIMESTAMP, STAMP_SCHEMA}, {"updated_by", CELL_INT64, INT64_SCHEMA},                            \
-        {"created_at", CELL_TIMESTAMP, STAMP_SCHEMA},                                                                  \
-    {                                                                                                                  \
-        "created_by", CELL_INT64, INT64_SCHEMA                                                                         \
-    }
-
-static const struct table tables[DEBEZIUM_TABLES + 1] = {
-    [TABLE_CUSTOMERS] = {"customers",
-                         8,
-                         {{"customer_id", CELL_INT64, KEY_SCHEMA},
-                          {"customer_name", CELL_STRING, TEXT_SCHEMA},
-                          {"is_active", CELL_BOOLEAN, "\"type\":\"boolean\",\"optional\":false,\"default\":true"},
-                          {"customer_address", CELL_STRING, STRING_SCHEMA},
-                          AUDIT}},
-    [TABLE_PRODUCTS] = {"products",
-                        9,
-                        {{"product_id", CELL_INT64, KEY_SCHEMA},
-                         {"product_name", CELL_STRING, TEXT_SCHEMA},
-                         {"barcode", CELL_STRING, TEXT_SCHEMA},
-                         {"unity_price", CELL_DECIMAL, "\"type\":\"double\",\"optional\":false"},
-                         {"is_active", CELL_BOOLEAN, "\"type\":\"boolean\",\"optional\":true"},
-                         AUDIT}},
-    [TABLE_ORDERS] = {"orders",
-                      9,
-                      {{"order_id", CELL_INT64, KEY_SCHEMA},
-                       {"order_date", CELL_DATE, DATE_SCHEMA},
-                       {"delivery_date", CELL_DATE, DATE_SCHEMA},
-                       {"customer_id", CELL_INT64, INT64_SCHEMA},
-                       {"status", CELL_STRING, STRING_SCHEMA},
-                       AUDIT}},
-    [TABLE_ITEMS] = {"order_items",
-                     8,
-                     {{"order_item_id", CELL_INT64, KEY_SCHEMA},
-                      {"order_id", CELL_INT64, INT64_SCHEMA},
-                      {"product_id", CELL_INT64, INT64_SCHEMA},
-                      {"quanity", CELL_INT32, "\"type\":\"int32\",\"optional\":true"},
-                      AUDIT}},
-};
-
-static const char source_schema[] =
-    "{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"optional\":false,\"field\":\"version\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"connector\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"name\"},"
-    "{\"type\":\"int64\",\"optional\":false,\"field\":\"ts_ms\"},"
-    "{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Enum\",\"version\":1,\"parameters\":"
-    "{\"allowed\":\"true,first,first_in_data_collection,last_in_data_collection,last,false,incremental\"},"
-    "\"default\":\"false\",\"field\":\"snapshot\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"db\"},"
-    "{\"type\":\"string\",\"optional\":true,\"field\":\"sequence\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"ts_us\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"ts_ns\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"schema\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"table\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"txId\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"lsn\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"xmin\"}],\"optional\":false,"
-    "\"name\":\"io.debezium.connector.postgresql.Source\",\"version\":1,\"field\":\"source\"},";
-static const char envelope_tail_schema[] =
-    "{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"optional\":false,\"field\":\"id\"},"
-    "{\"type\":\"int64\",\"optional\":false,\"field\":\"total_order\"},"
-    "{\"type\":\"int64\",\"optional\":false,\"field\":\"data_collection_order\"}],\"optional\":true,"
-    "\"name\":\"event.block\",\"version\":1,\"field\":\"transaction\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"op\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"ts_ms\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"ts_us\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"ts_ns\"}],\"optional\":false,";
-static const char transaction_key_schema[] =
-    "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"optional\":false,\"field\":\"id\"}],"
-    "\"optional\":false,\"name\":\"io.debezium.connector.common.TransactionMetadataKey\",\"version\":1},\"payload\":";
-static const char transaction_value_schema[] =
-    "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"string\",\"optional\":false,\"field\":\"status\"},"
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"id\"},"
-    "{\"type\":\"int64\",\"optional\":true,\"field\":\"event_count\"},"
-    "{\"type\":\"array\",\"items\":{\"type\":\"struct\",\"fields\":["
-    "{\"type\":\"string\",\"optional\":false,\"field\":\"data_collection\"},"
-    "{\"type\":\"int64\",\"optional\":false,\"field\":\"event_count\"}],\"optional\":false,"
-    "\"name\":\"event.collection\",\"version\":1},\"optional\":true,\"field\":\"data_collections\"},"
-    "{\"type\":\"int64\",\"optional\":false,\"field\":\"ts_ms\"}],\"optional\":false,"
-    "\"name\":\"io.debezium.connector.common.TransactionMetadataValue\",\"version\":1},\"payload\":";
-
-const char *debezium_table_name(unsigned table)
-{
-    return tables[table].name;
-}
-
-unsigned debezium_column_count(unsigned table)
-{
-    return tables[table].column_count;
-}
-
-/* ---- what is made once ---- */
-
-static void append_row_schema(const struct debezium_writer *w, const struct table *t, const char *field,
-                              struct buffer *out)
-{
-    buffer_append_text(out, "{\"type\":\"struct\",\"fields\":[");
-    for (unsigned i = 0; i < t->column_count; i++) {
-        buffer_printf(out, "%s{%s,\"field\":\"%s\"}", i > 0 ? "," : "", t->columns[i].schema, t->columns[i].name);
-    }
-    buffer_printf(out, "],\"optional\":true,\"name\":\"%s.operations.%s.Value\",\"field\":\"%s\"},", w->prefix, t->name,
-                  field);
-}
-
-static void make_schemas(struct debezium_writer *w, unsigned id)
-{
-    const struct table *t = &tables[id];
-    buffer_printf(&w->key_schema[id],
-                  "{\"schema\":{\"type\":\"struct\",\"fields\":[{%s,\"field\":\"%s\"}],\"optional\":false,"
-                  "\"name\":\"%s.operations.%s.Key\"},\"payload\":",
-                  t->columns[0].schema, t->columns[0].name, w->prefix, t->name);
-    struct buffer *value = &w->value_schema[id];
-    buffer_append_text(value, "{\"schema\":{\"type\":\"struct\",\"fields\":[");
-    append_row_schema(w, t, "before", value);
-    append_row_schema(w, t, "after", value);
-    buffer_append_text(value, source_schema);
-    buffer_append_text(value, envelope_tail_schema);
-    buffer_printf(value, "\"name\":\"%s.operations.%s.Envelope\",\"version\":2},\"payload\":", w->prefix, t->name);
-}
 
 void debezium_writer_init(struct debezium_writer *w, const char *prefix, bool wrapped)
 {
     *w = (struct debezium_writer){.prefix = prefix, .wrapped = wrapped};
     for (unsigned id = 1; id <= DEBEZIUM_TABLES; id++) {
-        for (unsigned i = 0; i < tables[id].column_count; i++) {
-            buffer_printf(&w->labels[id][i], "%c\"%s\":", i > 0 ? ',' : '{', tables[id].columns[i].name);
+        for (unsigned i = 0; i < debezium_tables[id].column_count; i++) {
+            buffer_printf(&w->labels[id][i], "%c\"%s\":", i > 0 ? ',' : '{', debezium_tables[id].columns[i].name);
         }
         if (wrapped) {
-            make_schemas(w, id);
+            debezium_append_key_schema(id, prefix, &w->key_schema[id]);
+            debezium_append_value_schema(id, prefix, &w->value_schema[id]);
         }
     }
 }
@@ -163,7 +21,7 @@ void debezium_writer_init(struct debezium_writer *w, const char *prefix, bool wr
 void debezium_writer_release(struct debezium_writer *w)
 {
     for (unsigned id = 1; id <= DEBEZIUM_TABLES; id++) {
-        for (unsigned i = 0; i < tables[id].column_count; i++) {
+        for (unsigned i = 0; i < debezium_tables[id].column_count; i++) {
             buffer_release(&w->labels[id][i]);
         }
         buffer_release(&w->key_schema[id]);
@@ -216,7 +74,7 @@ static void append_decimal(struct buffer *out, int64_t hundredths, bool precise)
     }
 }
 
-static void append_cell(const struct debezium_writer *w, enum cell_type type, const struct debezium_cell *c,
+static void append_cell(const struct debezium_writer *w, enum debezium_type type, const struct debezium_cell *c,
                         struct buffer *out)
 {
     if (c->text != NULL) {
@@ -225,9 +83,9 @@ static void append_cell(const struct debezium_writer *w, enum cell_type type, co
         buffer_append_byte(out, '"');
     } else if (!c->has_number) {
         buffer_append(out, "null", 4);
-    } else if (type == CELL_BOOLEAN) {
+    } else if (type == DEBEZIUM_BOOLEAN) {
         buffer_append_text(out, c->number != 0 ? "true" : "false");
-    } else if (type == CELL_DECIMAL) {
+    } else if (type == DEBEZIUM_DECIMAL) {
         append_decimal(out, c->number, !w->wrapped);
     } else {
         append_number(out, c->number);
@@ -241,9 +99,9 @@ static void append_row(const struct debezium_writer *w, unsigned table, const st
         buffer_append(out, "null", 4);
         return;
     }
-    for (unsigned i = 0; i < tables[table].column_count; i++) {
+    for (unsigned i = 0; i < debezium_tables[table].column_count; i++) {
         buffer_append(out, w->labels[table][i].data, w->labels[table][i].len);
-        append_cell(w, tables[table].columns[i].type, &row->cells[i], out);
+        append_cell(w, debezium_tables[table].columns[i].type, &row->cells[i], out);
     }
     buffer_append_byte(out, '}');
 }
@@ -276,7 +134,7 @@ static void append_source(const struct debezium_writer *w, const struct debezium
     append_label(out, "\\\"]\",\"ts_us\":", p->commit_us);
     append_label(out, ",\"ts_ns\":", p->commit_us * 1000);
     buffer_append_text(out, ",\"schema\":\"operations\",\"table\":\"");
-    buffer_append_text(out, tables[c->table].name);
+    buffer_append_text(out, debezium_tables[c->table].name);
     append_label(out, "\",\"txId\":", (int64_t)p->xid);
     append_label(out, ",\"lsn\":", (int64_t)p->lsn);
     buffer_append_text(out, ",\"xmin\":null}");
@@ -325,7 +183,7 @@ void debezium_write_value(const struct debezium_writer *w, const struct debezium
 
 void debezium_write_transaction_key(const struct debezium_writer *w, const struct debezium_place *p, struct buffer *out)
 {
-    buffer_append_text(out, w->wrapped ? transaction_key_schema : "");
+    buffer_append_text(out, w->wrapped ? debezium_transaction_key_schema : "");
     buffer_append_byte(out, '{');
     append_transaction_id(p, out);
     buffer_append_text(out, w->wrapped ? "}}" : "}");
@@ -334,7 +192,7 @@ void debezium_write_transaction_key(const struct debezium_writer *w, const struc
 static void begin_transaction(const struct debezium_writer *w, const char *status, const struct debezium_place *p,
                               struct buffer *out)
 {
-    buffer_append_text(out, w->wrapped ? transaction_value_schema : "");
+    buffer_append_text(out, w->wrapped ? debezium_transaction_value_schema : "");
     buffer_append_text(out, "{\"status\":\"");
     buffer_append_text(out, status);
     buffer_append_text(out, "\",");
@@ -361,7 +219,7 @@ void debezium_write_end(const struct debezium_writer *w, const struct debezium_p
     char before = '[';
     for (unsigned id = 1; id <= DEBEZIUM_TABLES; id++) {
         if (counts[id] > 0) {
-            buffer_printf(out, "%c{\"data_collection\":\"operations.%s\"", before, tables[id].name);
+            buffer_printf(out, "%c{\"data_collection\":\"operations.%s\"", before, debezium_tables[id].name);
             append_label(out, ",\"event_count\":", (int64_t)counts[id]);
             buffer_append_byte(out, '}');
             before = ',';
@@ -384,17 +242,17 @@ static void append_time(struct buffer *out, int64_t seconds, size_t characters)
     buffer_append(out, text, characters);
 }
 
-static void append_copy_cell(enum cell_type type, const struct debezium_cell *c, struct buffer *out)
+static void append_copy_cell(enum debezium_type type, const struct debezium_cell *c, struct buffer *out)
 {
     if (c->text != NULL || !c->has_number) {
         buffer_append_text(out, c->text != NULL ? c->text : "\\N");
-    } else if (type == CELL_BOOLEAN) {
+    } else if (type == DEBEZIUM_BOOLEAN) {
         buffer_append_byte(out, c->number != 0 ? 't' : 'f');
-    } else if (type == CELL_DECIMAL) {
+    } else if (type == DEBEZIUM_DECIMAL) {
         buffer_printf(out, "%d.%02d", (int)(c->number / 100), (int)(c->number % 100));
-    } else if (type == CELL_DATE) {
+    } else if (type == DEBEZIUM_DATE) {
         append_time(out, c->number * 86400, 10);
-    } else if (type == CELL_TIMESTAMP) {
+    } else if (type == DEBEZIUM_TIMESTAMP) {
         append_time(out, c->number / 1000, 19);
         buffer_printf(out, ".%03d", (int)(c->number % 1000));
     } else {
@@ -404,11 +262,11 @@ static void append_copy_cell(enum cell_type type, const struct debezium_cell *c,
 
 void debezium_write_copy(unsigned table, const struct debezium_row *row, struct buffer *out)
 {
-    for (unsigned i = 0; i < tables[table].column_count; i++) {
+    for (unsigned i = 0; i < debezium_tables[table].column_count; i++) {
         if (i > 0) {
             buffer_append_byte(out, '\t');
         }
-        append_copy_cell(tables[table].columns[i].type, &row->cells[i], out);
+        append_copy_cell(debezium_tables[table].columns[i].type, &row->cells[i], out);
     }
     buffer_append_byte(out, '\n');
 }

@@ -6,12 +6,12 @@
 #ifndef BENCH_DEBEZIUM_WRITE_H
 #define BENCH_DEBEZIUM_WRITE_H
 
+#include "debezium_tables.h"
+
 #include "base/bytes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { DEBEZIUM_TABLES = 4, DEBEZIUM_COLUMNS_MAX = 9 };
 
 /* Dates are days since 1970, timestamps milliseconds, decimals hundredths. A cell with neither is NULL. */
 struct debezium_cell {
@@ -55,9 +55,6 @@ struct debezium_writer {
 /* `prefix` is borrowed. */
 void debezium_writer_init(struct debezium_writer *w, const char *prefix, bool wrapped);
 void debezium_writer_release(struct debezium_writer *w);
-
-const char *debezium_table_name(unsigned table);
-unsigned debezium_column_count(unsigned table);
 
 /* Each appends one JSON document. */
 void debezium_write_key(const struct debezium_writer *w, unsigned table, int64_t id, struct buffer *out);

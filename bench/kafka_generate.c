@@ -313,7 +313,7 @@ static bool row_of(const struct generator *g, unsigned table, uint64_t id, struc
 static uint64_t write_copy(struct generator *g, const char *folder, unsigned table, uint64_t last_id)
 {
     char path[512];
-    snprintf(path, sizeof path, "%s/%s.copy", folder, debezium_table_name(table));
+    snprintf(path, sizeof path, "%s/%s.copy", folder, debezium_tables[table].name);
     FILE *f = fopen(path, "w");
     if (f == NULL) {
         perror(path);
@@ -340,7 +340,7 @@ static void open_topics(struct generator *g, bool transactions)
 {
     for (unsigned id = 1; id <= DEBEZIUM_TABLES; id++) {
         char name[64];
-        snprintf(name, sizeof name, "operations.%s", debezium_table_name(id));
+        snprintf(name, sizeof name, "operations.%s", debezium_tables[id].name);
         g->topics[id] = kafka_producer_topic(&g->producer, g->writer.prefix, name);
     }
     g->transactions = transactions ? kafka_producer_topic(&g->producer, g->writer.prefix, "transaction") : NULL;
@@ -375,7 +375,7 @@ int main(int argc, char **argv)
     kafka_producer_close(&g->producer);
     const uint64_t last[] = {0, CUSTOMER_COUNT, PRODUCT_COUNT, g->mix.orders, g->mix.items};
     for (unsigned id = 1; id <= DEBEZIUM_TABLES; id++) {
-        printf(" %s=%" PRIu64, debezium_table_name(id), write_copy(g, argv[9], id, last[id]));
+        printf(" %s=%" PRIu64, debezium_tables[id].name, write_copy(g, argv[9], id, last[id]));
     }
     printf("\n");
     debezium_writer_release(&g->writer);

@@ -38,9 +38,9 @@ class Load(threading.Thread):
         self.conn.close()
 
 
-def take_samples(bench, eye, count):
+def take_samples(bench, eye, count, poll_ms):
     """An order of a day of its own appears, then is completed and disappears: (order, its status, time of COMMIT's return, time when
-    seen)."""
+    seen). Between two samples at least a whole poll of Debezium's may pass, so that commits fall anywhere into it."""
     conn = bench.source.connect()
     cur = conn.cursor()
     rng = random.Random(count)
@@ -53,7 +53,7 @@ def take_samples(bench, eye, count):
             committed = time.time()
             eye.wait(day, status == "PENDING", 60, pause=0.0003)
             found.append((order, status, committed, time.time()))
-            time.sleep(rng.random() * 0.05)
+            time.sleep(rng.random() * (0.05 + poll_ms / 1000))
             if status == "PENDING":
                 cur.execute("UPDATE operations.orders SET status = 'COMPLETED' WHERE order_id = %s", (order,))
     conn.close()
@@ -113,7 +113,7 @@ def measure(stand, poll_ms, whole, count):
     eye = live.Eye(bench.sink)
     _, _, day = bench.load(0, 0)
     eye.wait(day, pause=0.01)
-    found = take_samples(bench, eye, count)
+    found = take_samples(bench, eye, count, poll_ms)
     load.end()
     _, _, day = bench.load(0, 0)
     bench.load(0, 0)  # END of the one before may come with this one only
