@@ -136,7 +136,7 @@ static void decode_records(struct record *records, size_t count)
 
 static void read_transaction(const struct record *r)
 {
-    struct debezium_transaction_reader fresh_reader = {.document = {.is_null = false}};
+    struct debezium_transaction_reader fresh_reader = {0};
     struct debezium_transaction seen[2];
     char reason[2][JSON_SCAN_REASON_BYTES];
     bool ok = debezium_transaction_read(&lasting_reader, &catalog, r->record.value, &seen[0], reason[0]);
