@@ -20,6 +20,10 @@ endif
 ifeq ($(SAN),thread)
 SANFLAGS := -fsanitize=thread
 endif
+ifeq ($(SAN),fuzz)
+SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+WARN     += -Wno-string-conversion # the rest of clang's are for tools/lint
+endif
 # Link-time optimisation is worth 10 % of a replay; the objects are ordinary ones too, for tests and for libstate.a's users.
 LTO      := $(if $(SAN)$(findstring clang,$(CC)),,-flto=auto)
 HARDEN   := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong -fPIE
@@ -38,6 +42,9 @@ ROOM_OBJ  := $(call obj,$(wildcard src/row/*.c src/event/*.c src/plan/*.c src/ex
              src/ingest/*.c src/sink/*.c src/pipeline/*.c src/config/*.c))
 PROCD_OBJ := $(call obj,$(wildcard src/procd/*.c))
 CTL_OBJ   := $(call obj,$(wildcard tools/statectl/*.c))
+FUZZ_OBJ  := $(call obj,$(wildcard src/base/*.c src/row/*.c src/event/*.c src/plan/*.c src/expr/*.c src/sql/*.c \
+             src/ingest/debezium*.c src/ingest/json.c src/ingest/pgoutput.c))
+FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 UNIT      := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/*_test.c))
 
 .PHONY: all
@@ -75,7 +82,21 @@ $(BUILD)/statectl: $(CTL_OBJ) $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc
+	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS) -lcmocka -lmsgpackc $(TEST_LIBS)
+
+$(BUILD)/libfuzzed.a: $(FUZZ_OBJ)
+	@rm -f $@
+	$(QUIET) ar rcs $@ $^
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libfuzzed.a
+	$(QUIET) $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS) $(TEST_LIBS)
+
+# Two other JSON libraries to compare with; jansson and ingest/json.h in one file would clash.
+$(BUILD)/tests/unit/debezium_differential_test $(BUILD)/tests/fuzz/json_fuzz: $(BUILD)/tests/unit/json_judge.o
+$(BUILD)/tests/unit/debezium_differential_test $(BUILD)/tests/fuzz/json_fuzz: TEST_LIBS := -ljansson -lyajl
+
+$(BUILD)/bench/generate: $(BUILD)/bench/acme_events.o
+$(BUILD)/bench/kafka_generate: $(addprefix $(BUILD)/bench/,acme_events.o debezium_tables.o debezium_write.o kafka_produce.o)
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
 	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
@@ -111,7 +132,8 @@ check: export WARN := $(WARN)
 check:
 	@tools/run/packages.sh build test check
 	@$(MAKE) --no-print-directory -j$$(nproc) build
-	@tools/lint/check.sh $(BUILD) $(BASE_OBJ) $(STATE_OBJ) $(ROOM_OBJ) $(PROCD_OBJ) $(CTL_OBJ)
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzz-build SAN=fuzz CC=clang-14 OPT='-O1 -g'
+	@tools/lint/check.sh $(BUILD) build-san-fuzz $(BASE_OBJ) $(STATE_OBJ) $(ROOM_OBJ) $(PROCD_OBJ) $(CTL_OBJ)
 
 # Slow and with opinions: to read, not to pass.
 .PHONY: tidy
@@ -120,14 +142,28 @@ tidy:
 	clang-tidy-14 --quiet --checks='-*,bugprone-*,-bugprone-easily-swappable-parameters,clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling' \
 	    $(wildcard src/*/*.c state/*.c state/*/*.c tools/statectl/*.c) -- $(CPPFLAGS) -std=c11
 
-.PHONY: unit-build
+.PHONY: unit-build fuzz-build fuzz
 unit-build: $(UNIT)
+fuzz-build: $(FUZZ)
+
+# Every target for FUZZ_SECONDS, with the inputs that found something new kept in build/fuzz; one that fails, too.
+fuzz:
+	@tools/run/packages.sh build test check
+	@$(MAKE) --no-print-directory -j$$(nproc) fuzz-build SAN=fuzz CC=clang-14 OPT='-O1 -g'
+	@tests/fuzz/run.sh build-san-fuzz soak
 
 # `make bench BENCH="replay latency"` runs some of them; sizes by environment, see bench/run.py.
 bench:
-	@tools/run/packages.sh build test bench
-	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/generate $(BUILD)/bench/ceiling
+	@tools/run/packages.sh build test bench $(if $(BENCH),$(if $(findstring kafka,$(BENCH)),kafka),kafka)
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(addprefix $(BUILD)/bench/,generate ceiling kafka_generate kafka_drain)
 	@LOGFOLD_BUILD=$(BUILD) bench/run.py $(BENCH)
+
+# The same topics and views by Flink's SQL beside us: bench/flink.py.
+.PHONY: bench-flink
+bench-flink:
+	@tools/run/packages.sh build test bench kafka flink
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/kafka_generate
+	@LOGFOLD_BUILD=$(BUILD) bench/flink.py
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .SECONDARY:

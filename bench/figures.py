@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import statistics
 import sys
 import threading
@@ -31,6 +32,12 @@ def percentile(values, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
+def cpu_seconds():
+    """Of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 
@@ -52,11 +59,11 @@ class Report:
 
 
 class MemorySampler(threading.Thread):
-    """Peak of a process's anonymous, file-backed and shared memory in bytes, sampled from /proc."""
+    """Peak of a process's anonymous, file-backed and shared memory and of their sum ("Rss"), in bytes, sampled from /proc."""
 
     def __init__(self, pid, pause=0.02):
         super().__init__(daemon=True)
-        self.peak = {"RssAnon": 0, "RssFile": 0, "RssShmem": 0}
+        self.peak = {"RssAnon": 0, "RssFile": 0, "RssShmem": 0, "Rss": 0}
         self._path = pathlib.Path(f"/proc/{pid}/status")
         self._pause = pause
         self._stop_asked = threading.Event()
@@ -68,9 +75,10 @@ class MemorySampler(threading.Thread):
         except OSError:
             return False
         now = {k: int(v) * 1024 for k, v in re.findall(r"(Rss\w+):\s+(\d+) kB", text)}
+        now["Rss"] = sum(now.values())
         for key, value in now.items():
             self.peak[key] = max(self.peak[key], value)
-        return bool(now)
+        return now["Rss"] > 0
 
     def run(self):
         while self.sample() and not self._stop_asked.wait(self._pause):

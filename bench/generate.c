@@ -1,6 +1,5 @@
-/* generate DIR EVENTS [SEED]: a store whose log holds about EVENTS changes of ACME's mix in commits of about 20:
- * 78 % item inserts, 14 % order updates (of the last 20,000 orders), 5 % order inserts, the rest deletes, customers,
- * products. */
+/* generate DIR EVENTS [SEED]: a store whose log holds about EVENTS changes of ACME's mix (acme_events.h), a commit for
+ * each of its transactions. */
 #include "acme_events.h"
 
 #include "event/event.h"
@@ -11,16 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const statuses[STATUS_COUNT] = {"PENDING",      "PROCESSING", "COMPLETED",
-                                                   "REPROCESSING", "CANCELED",   NULL};
-
 struct generator {
-    uint64_t random;
+    struct acme_mix mix;
     struct buffer out;
-    uint64_t events;
-    uint64_t orders;
-    uint64_t items;
-    uint64_t deleted_items;
     int64_t time_us;
 };
 
@@ -101,115 +93,88 @@ static void append_stamps(struct generator *g, bool updated)
     packed_append_int(&g->out, 1);
 }
 
-static void append_customer(struct generator *g, enum event_kind kind, uint64_t id)
+static enum event_kind row_kind(bool is_new)
 {
+    return is_new ? EVENT_INSERT : EVENT_UPDATE;
+}
+
+static void end_row(struct generator *g, bool is_new)
+{
+    append_stamps(g, !is_new);
+    if (!is_new) {
+        event_append_no_old(&g->out);
+    }
+}
+
+static void append_customer(void *ctx, bool is_new, uint64_t id, bool is_active)
+{
+    struct generator *g = ctx;
     char name[64];
-    event_append_row(&g->out, kind, TABLE_CUSTOMERS, 8);
+    event_append_row(&g->out, row_kind(is_new), TABLE_CUSTOMERS, 8);
     packed_append_uint(&g->out, id);
     snprintf(name, sizeof name, "Customer %" PRIu64, id);
     append_text(g, name);
-    buffer_append_byte(&g->out, random_below(&g->random, 10) > 0 ? 0xc3 : 0xc2);
+    buffer_append_byte(&g->out, is_active ? 0xc3 : 0xc2);
     append_text(g, "1 Main Street");
-    append_stamps(g, kind == EVENT_UPDATE);
+    end_row(g, is_new);
 }
 
-static void append_product(struct generator *g, enum event_kind kind, uint64_t id)
+static void append_product(void *ctx, bool is_new, uint64_t id, uint64_t price_cents)
 {
+    struct generator *g = ctx;
     char name[64];
-    event_append_row(&g->out, kind, TABLE_PRODUCTS, 9);
+    event_append_row(&g->out, row_kind(is_new), TABLE_PRODUCTS, 9);
     packed_append_uint(&g->out, id);
     snprintf(name, sizeof name, "Product %" PRIu64, id);
     append_text(g, name);
     snprintf(name, sizeof name, "4%012" PRIu64, id);
     append_text(g, name);
-    struct datum price = {.v.i = (int64_t)random_below(&g->random, 10000), .len = 2};
+    struct datum price = {.v.i = (int64_t)price_cents, .len = 2};
     packed_append_datum(&g->out, TYPE_NUMERIC, &price);
     buffer_append_byte(&g->out, 0xc3);
-    append_stamps(g, kind == EVENT_UPDATE);
+    end_row(g, is_new);
 }
 
-static void append_order(struct generator *g, enum event_kind kind, uint64_t id, const char *status)
+static void append_order(void *ctx, bool is_new, uint64_t id, uint32_t status)
 {
-    /* date and customer belong to the order, whatever its status: made from its number */
-    uint64_t own = id * UINT64_C(0x9e3779b97f4a7c15);
-    int64_t day = 9000 + (int64_t)(id / 50000);
-    event_append_row(&g->out, kind, TABLE_ORDERS, 9);
+    struct generator *g = ctx;
+    struct acme_order order = acme_order(id);
+    event_append_row(&g->out, row_kind(is_new), TABLE_ORDERS, 9);
     packed_append_uint(&g->out, id);
-    packed_append_int(&g->out, day);
-    packed_append_int(&g->out, day + 10 + (int64_t)((own >> 40) % DATE_COUNT));
-    packed_append_uint(&g->out, 1 + (own >> 20) % CUSTOMER_COUNT);
-    if (status == NULL) {
+    packed_append_int(&g->out, order.order_day);
+    packed_append_int(&g->out, order.delivery_day);
+    packed_append_uint(&g->out, order.customer_id);
+    if (acme_statuses[status] == NULL) {
         packed_append_nil(&g->out);
     } else {
-        append_text(g, status);
+        append_text(g, acme_statuses[status]);
     }
-    append_stamps(g, kind == EVENT_UPDATE);
-    if (kind == EVENT_UPDATE) {
-        event_append_no_old(&g->out);
-    }
-    g->events += 1;
+    end_row(g, is_new);
 }
 
-static void append_item(struct generator *g, uint64_t order_id)
+static void append_item(void *ctx, const struct acme_item *item)
 {
-    g->items += 1;
+    struct generator *g = ctx;
     event_append_row(&g->out, EVENT_INSERT, TABLE_ITEMS, 8);
-    packed_append_uint(&g->out, g->items);
-    packed_append_uint(&g->out, order_id);
-    packed_append_uint(&g->out, 1 + random_below(&g->random, PRODUCT_COUNT));
-    packed_append_uint(&g->out, random_below(&g->random, 1000));
+    packed_append_uint(&g->out, item->id);
+    packed_append_uint(&g->out, item->order_id);
+    packed_append_uint(&g->out, item->product_id);
+    packed_append_uint(&g->out, item->quantity);
     append_stamps(g, false);
-    g->events += 1;
 }
 
-static void append_item_delete(struct generator *g)
+static void append_item_delete(void *ctx, uint64_t id)
 {
-    g->deleted_items += 7;
-    if (g->deleted_items > g->items) {
-        return;
-    }
+    struct generator *g = ctx;
     event_append_row(&g->out, EVENT_DELETE, TABLE_ITEMS, 8);
-    packed_append_uint(&g->out, g->deleted_items);
+    packed_append_uint(&g->out, id);
     for (int i = 1; i < 8; i++) {
         packed_append_datum(&g->out, TYPE_INT8, &DATUM_MISSING);
     }
-    g->events += 1;
 }
 
-static void append_rest(struct generator *g)
-{
-    uint64_t kind = random_below(&g->random, 10);
-    if (kind < 6) {
-        append_item_delete(g);
-    } else if (kind < 8) {
-        append_customer(g, EVENT_UPDATE, 1 + random_below(&g->random, CUSTOMER_COUNT));
-        event_append_no_old(&g->out);
-        g->events += 1;
-    } else {
-        append_product(g, EVENT_UPDATE, 1 + random_below(&g->random, PRODUCT_COUNT));
-        event_append_no_old(&g->out);
-        g->events += 1;
-    }
-}
-
-static void append_transaction(struct generator *g)
-{
-    g->orders += 1;
-    append_order(g, EVENT_INSERT, g->orders, "PENDING");
-    uint64_t items = 14 + random_below(&g->random, 4);
-    for (uint64_t i = 0; i < items; i++) {
-        append_item(g, g->orders - random_below(&g->random, g->orders < 20 ? g->orders : 20));
-    }
-    uint64_t updates = 2 + random_below(&g->random, 2);
-    for (uint64_t i = 0; i < updates; i++) {
-        uint64_t window = g->orders < UPDATE_WINDOW ? g->orders : UPDATE_WINDOW;
-        append_order(g, EVENT_UPDATE, g->orders - random_below(&g->random, window),
-                     statuses[random_below(&g->random, STATUS_COUNT)]);
-    }
-    if (random_below(&g->random, 2) == 0) {
-        append_rest(g);
-    }
-}
+static const struct acme_writer writer = {append_customer, append_product, append_order, append_item,
+                                          append_item_delete};
 
 static enum status append_commit(struct generator *g, struct store *store, uint64_t lsn, struct error *err)
 {
@@ -222,34 +187,30 @@ static enum status append_commit(struct generator *g, struct store *store, uint6
 
 static enum status generate(struct store *store, uint64_t wanted, uint64_t seed, struct error *err)
 {
-    struct generator g = {.random = seed, .time_us = INT64_C(820000000000000)};
+    struct generator g = {.mix = {.writer = &writer, .random = seed}, .time_us = INT64_C(820000000000000)};
+    struct acme_mix *m = &g.mix;
+    m->ctx = &g;
     uint64_t lsn = 0x1000000;
     event_append_commit(&g.out, g.time_us, 1);
     journal(&g, TABLE_CUSTOMERS, "customers", customer_columns);
     journal(&g, TABLE_PRODUCTS, "products", product_columns);
     journal(&g, TABLE_ORDERS, "orders", order_columns);
     journal(&g, TABLE_ITEMS, "order_items", item_columns);
-    for (uint64_t id = 1; id <= CUSTOMER_COUNT; id++) {
-        append_customer(&g, EVENT_INSERT, id);
-    }
-    for (uint64_t id = 1; id <= PRODUCT_COUNT; id++) {
-        append_product(&g, EVENT_INSERT, id);
-    }
-    g.events += CUSTOMER_COUNT + PRODUCT_COUNT;
+    acme_mix_fill(m);
     enum status st = append_commit(&g, store, lsn, err);
-    for (uint64_t xid = 2; st == STATUS_OK && g.events < wanted; xid++) {
-        g.time_us += 1000 + (int64_t)random_below(&g.random, 2000);
-        lsn += 2000 + random_below(&g.random, 2000);
+    for (uint64_t xid = 2; st == STATUS_OK && m->events < wanted; xid++) {
+        g.time_us += 1000 + (int64_t)random_below(&m->random, 2000);
+        lsn += 2000 + random_below(&m->random, 2000);
         event_append_commit(&g.out, g.time_us, xid);
-        append_transaction(&g);
+        acme_mix_transaction(m);
         st = append_commit(&g, store, lsn, err);
     }
     if (st == STATUS_OK) {
         st = store_wait_durable(store, store_seq_next(store), err);
         printf("events=%" PRIu64 " commits=%" PRIu64 " orders=%" PRIu64 " items=%" PRIu64 " log_bytes=%" PRIu64
                " bytes_per_event=%.1f\n",
-               g.events, store_seq_next(store), g.orders, g.items, store_log_bytes(store),
-               (double)store_log_bytes(store) / (double)g.events);
+               m->events, store_seq_next(store), m->orders, m->items, store_log_bytes(store),
+               (double)store_log_bytes(store) / (double)m->events);
     }
     buffer_release(&g.out);
     return st;

@@ -2,12 +2,11 @@
 import csv
 import os
 import re
-import resource
 import subprocess
 import time
 
 import harness
-from figures import ROOT, MemorySampler, median, rounds, say, size
+from figures import ROOT, MemorySampler, cpu_seconds, median, rounds, say, size
 
 SCHEMA = ROOT / "schemas" / "acme.sql"
 GENERATE = harness.BUILD / "bench" / "generate"
@@ -21,12 +20,6 @@ def generate(store, events):
     said = {k: float(v) for k, v in re.findall(r"(\w+)=([\d.]+)", done.stdout)}
     say(f"log: {done.stdout.strip()}")
     return said
-
-
-def cpu_seconds():
-    """Of all child processes that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def replay(store, cores, cache=None):

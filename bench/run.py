@@ -4,6 +4,8 @@ build/bench/figures.json. Sizes come from the environment; bench/README.md lists
 import sys
 
 import figures
+import kafka_ingest
+import kafka_latency
 import live
 import offline
 
@@ -14,6 +16,8 @@ BENCHES = {
     "latency": live.bench_latency,
     "burst": live.bench_burst,
     "recovery": live.bench_recovery,
+    "kafka": kafka_ingest.bench_kafka,
+    "kafka-latency": kafka_latency.bench_kafka_latency,
 }
 
 

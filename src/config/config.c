@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum key_kind { KEY_TEXT, KEY_SCHEMAS, KEY_BOOL, KEY_DURATION, KEY_BYTES };
+enum key_kind { KEY_TEXT, KEY_SCHEMAS, KEY_BOOL, KEY_DURATION, KEY_BYTES, KEY_LIMIT };
 
 struct key {
     const char *section;
@@ -46,6 +46,8 @@ static const struct key keys[] = {
      "Debezium's time.precision.mode, where records have no schema part to tell it (adaptive)"},
     {"source", "unavailable_value", KEY_TEXT, offsetof(struct config, source_unavailable_value),
      "Debezium's unavailable.value.placeholder (__debezium_unavailable_value)"},
+    {"source", "quarantine_max", KEY_LIMIT, offsetof(struct config, source_quarantine_max),
+     "stop at more entries in the quarantine: a number, a share of all events like 0.5%, or none (10000)"},
     {"sink", "url", KEY_TEXT, offsetof(struct config, sink_url), "postgresql://... or none"},
     {"sink", "schema", KEY_TEXT, offsetof(struct config, sink_schema),
      "schema of the views' tables in the sink (public)"},
@@ -65,6 +67,7 @@ void config_init(struct config *c)
                          .source_url = "none",
                          .source_publication = "logfold",
                          .source_create = true,
+                         .source_quarantine_max = {.count = 10000},
                          .sink_url = "none",
                          .sink_schema = "public",
                          .checkpoint_interval_us = 1000000,
@@ -155,6 +158,24 @@ enum status config_parse_bytes(const char *text, uint64_t *bytes, struct error *
     return STATUS_OK;
 }
 
+enum status config_parse_limit(const char *text, struct config_limit *out, struct error *err)
+{
+    double number;
+    const char *unit = "";
+    if (strcmp(text, "none") == 0) {
+        *out = (struct config_limit){.count = UINT64_MAX};
+        return STATUS_OK;
+    }
+    bool known = parse_number(text, &number, &unit, err) == STATUS_OK;
+    bool share = known && strcmp(unit, "%") == 0 && number > 0 && number <= 100;
+    if (!share && !(known && unit[0] == '\0' && number == (double)(uint64_t)number)) {
+        return error_set(err, STATUS_INVALID, 0, "\"%s\" is neither a whole number nor a share like 0.5%% nor \"none\"",
+                         text);
+    }
+    *out = share ? (struct config_limit){.share = number / 100} : (struct config_limit){.count = (uint64_t)number};
+    return STATUS_OK;
+}
+
 static void add_schemas(struct config *c, const char *list)
 {
     const char *separators = ", \t";
@@ -198,6 +219,8 @@ static enum status set_key(struct config *c, const struct key *key, const char *
         return config_parse_duration(value, (int64_t *)(void *)target, err);
     case KEY_BYTES:
         return config_parse_bytes(value, (uint64_t *)(void *)target, err);
+    case KEY_LIMIT:
+        return config_parse_limit(value, (struct config_limit *)(void *)target, err);
     }
     return STATUS_OK;
 }

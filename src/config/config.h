@@ -10,6 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* So many, or such a share of all. */
+struct config_limit {
+    uint64_t count; /* UINT64_MAX = no limit; not looked at where there is a share */
+    double share;   /* 0..1; 0 = none given */
+};
+
 /* All texts are in the arena. Unset texts are NULL unless a default is named here. */
 struct config {
     const char *path;          /* the file read, NULL where there was none */
@@ -23,7 +29,8 @@ struct config {
     bool source_create;             /* may make publication and slot; true */
     const char *source_topic_prefix;
     const char *source_transaction_topic;
-    int64_t source_transaction_timeout_us; /* 0 = never */
+    int64_t source_transaction_timeout_us;     /* 0 = never */
+    struct config_limit source_quarantine_max; /* 10000 */
     const char *source_time_precision;
     const char *source_unavailable_value;
     struct property *kafka;
@@ -58,5 +65,7 @@ void config_print_help(struct buffer *out);
 /* "250ms", "1s", "2min", "1h" -> microseconds; "64KiB", "256MiB", "1GiB", "1000" -> bytes. */
 enum status config_parse_duration(const char *text, int64_t *us, struct error *err);
 enum status config_parse_bytes(const char *text, uint64_t *bytes, struct error *err);
+/* "10000", "0.5%" (above 0, up to 100), "none". */
+enum status config_parse_limit(const char *text, struct config_limit *out, struct error *err);
 
 #endif

@@ -1,9 +1,10 @@
 /* The encoding of event.h over the msgpack of row/packed.h. */
 #include "event/event.h"
 
+#include <assert.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 1600, COLUMN_FIELDS = 5, COLUMN_KEY = 1 };
+enum { COLUMN_FIELDS = 5, COLUMN_KEY = 1, RECORD_ITEMS = 8, RECORD_MAY_REPEAT = 1 };
 
 static struct bytes text_bytes(const char *text)
 {
@@ -32,6 +33,7 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 
 void event_append_schema(struct buffer *out, const struct event_schema *schema)
 {
+    assert(schema->column_count <= EVENT_COLUMNS_MAX);
     append_head(out, 5, EVENT_SCHEMA);
     packed_append_uint(out, schema->table_id);
     packed_append_str(out, text_bytes(schema->schema));
@@ -60,6 +62,19 @@ void event_append_quarantine(struct buffer *out, const char *origin, const char 
     packed_append_str(out, text_bytes(origin));
     packed_append_str(out, text_bytes(reason));
     packed_append_bin(out, raw);
+}
+
+void event_append_quarantined_record(struct buffer *out, const char *origin, const char *reason,
+                                     const struct event_record *record)
+{
+    append_head(out, RECORD_ITEMS, EVENT_QUARANTINE);
+    packed_append_str(out, text_bytes(origin));
+    packed_append_str(out, text_bytes(reason));
+    packed_append_bin(out, record->raw);
+    packed_append_str(out, record->topic);
+    packed_append_bin(out, record->key);
+    packed_append_uint(out, record->may_repeat ? RECORD_MAY_REPEAT : 0);
+    packed_append_uint(out, record->context);
 }
 
 void event_append_row(struct buffer *out, enum event_kind kind, uint32_t table_id, uint32_t column_count)
@@ -129,7 +144,7 @@ static enum status read_schema(struct packed_reader *r, struct arena *a, struct 
     TRY(read_text(r, a, &out->schema, err));
     TRY(read_text(r, a, &out->table, err));
     TRY(packed_read_array(r, &out->column_count, err));
-    if (out->column_count > COLUMNS_MAX) {
+    if (out->column_count > EVENT_COLUMNS_MAX) {
         return error_set(err, STATUS_CORRUPT, 0, "a journal entry has %u columns", out->column_count);
     }
     out->columns = arena_zalloc(a, (out->column_count + 1) * sizeof *out->columns);
@@ -139,7 +154,26 @@ static enum status read_schema(struct packed_reader *r, struct arena *a, struct 
     return STATUS_OK;
 }
 
-static enum status read_body(struct packed_reader *r, struct arena *a, struct event *out, struct error *err)
+static enum status read_quarantine(struct packed_reader *r, uint32_t items, struct event *out, struct error *err)
+{
+    uint32_t flags;
+    TRY(packed_read_str(r, &out->origin, err));
+    TRY(packed_read_str(r, &out->reason, err));
+    TRY(packed_read_bin(r, &out->raw, err));
+    out->has_record = items == RECORD_ITEMS;
+    if (!out->has_record) {
+        return STATUS_OK;
+    }
+    out->record = (struct event_record){.raw = out->raw};
+    TRY(packed_read_str(r, &out->record.topic, err));
+    TRY(packed_read_bin(r, &out->record.key, err));
+    TRY(read_u32(r, &flags, err));
+    out->record.may_repeat = (flags & RECORD_MAY_REPEAT) != 0;
+    return read_u32(r, &out->record.context, err);
+}
+
+static enum status read_body(struct packed_reader *r, uint32_t items, struct arena *a, struct event *out,
+                             struct error *err)
 {
     switch (out->kind) {
     case EVENT_INSERT:
@@ -162,9 +196,7 @@ static enum status read_body(struct packed_reader *r, struct arena *a, struct ev
         TRY(packed_read_str(r, &out->name, err));
         return packed_read_uint(r, &out->value, err);
     case EVENT_QUARANTINE:
-        TRY(packed_read_str(r, &out->origin, err));
-        TRY(packed_read_str(r, &out->reason, err));
-        return packed_read_bin(r, &out->raw, err);
+        return read_quarantine(r, items, out, err);
     }
     return error_set(err, STATUS_CORRUPT, 0, "an event has the unknown kind %u; it was written by a newer version",
                      (unsigned)out->kind);
@@ -200,7 +232,7 @@ enum status event_read(struct packed_reader *r, struct arena *a, struct event *o
     TRY(packed_read_uint(r, &kind, err));
     out->kind = kind <= EVENT_KIND_LAST ? (enum event_kind)kind : (enum event_kind)(EVENT_KIND_LAST + 1);
     out->column_count = 0;
-    return read_body(r, a, out, err);
+    return read_body(r, items, a, out, err);
 }
 
 enum status event_read_old(struct packed_reader *r, uint32_t *column_count, struct error *err)
@@ -211,6 +243,14 @@ enum status event_read_old(struct packed_reader *r, uint32_t *column_count, stru
         return STATUS_OK;
     }
     return packed_read_array(r, column_count, err);
+}
+
+enum status event_skip_rest(struct packed_reader *r, const struct event *e, struct error *err)
+{
+    for (uint32_t i = 0; i < e->column_count; i++) {
+        TRY(packed_skip(r, err));
+    }
+    return e->kind == EVENT_UPDATE ? packed_skip(r, err) : STATUS_OK;
 }
 
 const char *event_kind_name(enum event_kind kind)

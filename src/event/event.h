@@ -19,7 +19,11 @@
  *                                        "file.offset", "TOPIC:PARTITION" ...; unsigned 64 bits; the newest value of a
  *                                        name counts
  *   [8 QUARANTINE, origin, reason, raw]  what could not be decoded: origin says where it was in words (topic, offset,
- *                                        LSN)
+ *                                        LSN); raw may be only a beginning of it
+ *   [8 QUARANTINE, origin, reason, raw, topic, key, flags, context]
+ *                                        the same where raw is a whole record of Debezium's, with all that is needed to
+ *                                        decode it again: its topic ("" = none), its key, flags (1 = may repeat, see
+ *                                        ingest/debezium.h), and what its decoder knew from the records before it
  *   [9 REMOVE,   table_id, old]          a delete that may come again or find nothing: take out the row of that key, if
  *                                        it is there (as READ is to INSERT, so is this to DELETE)
  * Kinds are never renumbered. */
@@ -45,6 +49,7 @@ enum event_kind {
     EVENT_REMOVE = 9
 };
 enum { EVENT_KIND_LAST = EVENT_REMOVE };
+enum { EVENT_COLUMNS_MAX = 1600 }; /* of a table, as in PostgreSQL: a journal entry with more is not read */
 
 struct event_column {
     const char *name;
@@ -66,6 +71,16 @@ void event_append_position(struct buffer *out, const char *name, uint64_t value)
 void event_append_schema(struct buffer *out, const struct event_schema *schema);
 void event_append_truncate(struct buffer *out, uint32_t table_id);
 void event_append_quarantine(struct buffer *out, const char *origin, const char *reason, struct bytes raw);
+/* A record of Debezium's, whole, as a QUARANTINE item has it. */
+struct event_record {
+    struct bytes raw;
+    struct bytes topic;
+    struct bytes key;
+    bool may_repeat;
+    uint32_t context; /* the decoder's own */
+};
+void event_append_quarantined_record(struct buffer *out, const char *origin, const char *reason,
+                                     const struct event_record *record);
 /* The head of INSERT, UPDATE, DELETE, READ or REMOVE. The caller then appends `column_count` values
  * (packed_append_datum and friends) for the row (DELETE, REMOVE: the old row), and for UPDATE either
  * event_append_no_old or event_append_old and as many values again. */
@@ -85,6 +100,8 @@ struct event {
     struct bytes origin; /* QUARANTINE */
     struct bytes reason;
     struct bytes raw;
+    bool has_record; /* then raw is record.raw */
+    struct event_record record;
     struct event_schema schema;
 };
 
@@ -94,6 +111,8 @@ struct event {
 enum status event_read(struct packed_reader *r, struct arena *a, struct event *out, struct error *err);
 /* `*column_count` is 0 where there is no old row. */
 enum status event_read_old(struct packed_reader *r, uint32_t *column_count, struct error *err);
+/* Steps over what event_read has left of the item. */
+enum status event_skip_rest(struct packed_reader *r, const struct event *e, struct error *err);
 const char *event_kind_name(enum event_kind kind);
 
 #endif

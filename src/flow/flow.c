@@ -22,17 +22,18 @@ struct positions {
 static const char fact_started[] = "started";
 static const char fact_commit_time[] = "commit_time";
 static const char fact_quarantined[] = "quarantined";
+static const char fact_redriven[] = "redriven";
 
 static struct bytes text_bytes(const char *text)
 {
     return bytes_of(text, strlen(text));
 }
 
-static enum status read_fact(struct flow *f, const char *name, uint64_t *out, struct error *err)
+static enum status read_fact(struct store_map *facts, const char *name, uint64_t *out, struct error *err)
 {
     struct bytes value;
     *out = 0;
-    enum status st = store_get(f->facts, text_bytes(name), &value, err);
+    enum status st = store_get(facts, text_bytes(name), &value, err);
     if (st == STATUS_OK && varint_decode(value, out) == 0) {
         return error_set(err, STATUS_CORRUPT, 0, "fact \"%s\" in the state is broken", name);
     }
@@ -180,15 +181,35 @@ static enum status open_maps(struct flow *f, struct error *err)
     return STATUS_OK;
 }
 
+static uint64_t redriven_mark(const struct flow *f)
+{
+    return f->options.redriven == NULL ? 0 : f->options.redriven->mark;
+}
+
+enum status flow_redriven_mark(struct store *store, uint64_t *out, struct error *err)
+{
+    struct store_map *facts;
+    *out = 0;
+    enum status st = store_map_open(store, "fact", &facts, err);
+    if (st != STATUS_OK) {
+        return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+    }
+    return read_fact(facts, fact_redriven, out, err);
+}
+
 static enum status load_state(struct flow *f, struct error *err)
 {
     uint64_t number;
     TRY(load_positions(f, err));
-    TRY(read_fact(f, fact_started, &number, err));
+    TRY(read_fact(f->facts, fact_started, &number, err));
     f->started = number != 0;
-    TRY(read_fact(f, fact_commit_time, &number, err));
+    TRY(read_fact(f->facts, fact_commit_time, &number, err));
     f->commit_time_us = zigzag_decode(number);
-    TRY(read_fact(f, fact_quarantined, &f->quarantined, err));
+    TRY(read_fact(f->facts, fact_quarantined, &f->quarantined, err));
+    TRY(read_fact(f->facts, fact_redriven, &number, err));
+    if (f->started && number != redriven_mark(f)) {
+        return error_set(err, STATUS_MISMATCH, 0, "the state was not folded with these redriven entries");
+    }
     TRY(error_load(f, err));
     for (uint32_t i = 0; i < f->output_count; i++) {
         for (uint32_t k = 0; k < f->outputs[i].upstream_count; k++) {
@@ -262,12 +283,47 @@ static enum status fold_change(struct flow *f, const struct event *e, struct pac
     }
     f->changes += 1;
     if (reading->table != NULL) {
+        if (reading->table->current != NULL) {
+            TRY(journal_turn(f, reading, err));
+        }
         return e->kind == EVENT_TRUNCATE ? table_truncate(f, reading->table, err) : table_fold(f, e, reading, r, err);
     }
-    for (uint32_t i = 0; i < e->column_count; i++) {
-        TRY(packed_skip(r, err));
+    return event_skip_rest(r, e, err);
+}
+
+/* What a QUARANTINE item was decoded to later, in its place. */
+static enum status fold_redriven(struct flow *f, const struct redriven_entry *entry, struct bytes raw,
+                                 struct error *err)
+{
+    struct packed_reader r = packed_reader_of(entry->items);
+    struct event e;
+    enum status st;
+    if (entry->raw_hash != redriven_raw_hash(raw)) {
+        return error_set(err, STATUS_CORRUPT, 0, "log/redriven does not belong to this log: item %llu was another one",
+                         (unsigned long long)f->ordinal);
     }
-    return e->kind == EVENT_UPDATE ? packed_skip(r, err) : STATUS_OK;
+    while ((st = event_read(&r, &f->run, &e, err)) == STATUS_OK) {
+        if (e.kind == EVENT_SCHEMA && redriven_owns_table_id(e.table_id)) {
+            TRY(journal_add(f, &e.schema, err));
+        } else if (e.kind == EVENT_SCHEMA || e.kind == EVENT_COMMIT || e.kind == EVENT_POSITION ||
+                   e.kind == EVENT_QUARANTINE) {
+            return error_set(err, STATUS_CORRUPT, 0, "log/redriven has an item of kind %s for item %llu",
+                             event_kind_name(e.kind), (unsigned long long)f->ordinal);
+        } else {
+            TRY(fold_change(f, &e, &r, err));
+        }
+    }
+    return st == STATUS_END ? STATUS_OK : st;
+}
+
+static enum status fold_quarantine(struct flow *f, const struct event *e, struct error *err)
+{
+    const struct redriven_entry *entry = redriven_find(f->options.redriven, f->seq, f->ordinal);
+    if (entry != NULL) {
+        return fold_redriven(f, entry, e->raw, err);
+    }
+    f->changes += 1;
+    return quarantine_add(f, e->origin, e->reason, e->raw, err);
 }
 
 static enum status fold_item(struct flow *f, const struct event *e, struct packed_reader *r, struct error *err)
@@ -292,8 +348,7 @@ static enum status fold_item(struct flow *f, const struct event *e, struct packe
         return STATUS_OK;
     }
     case EVENT_QUARANTINE:
-        f->changes += 1;
-        return quarantine_add(f, e->origin, e->reason, e->raw, err);
+        return fold_quarantine(f, e, err);
     }
     return STATUS_OK;
 }
@@ -367,6 +422,9 @@ static enum status save_facts(struct flow *f, struct error *err)
     TRY(save_positions(f, err));
     TRY(write_number(f->facts, fact_commit_time, zigzag_encode(f->commit_time_us), err));
     TRY(write_number(f->facts, fact_quarantined, f->quarantined, err));
+    if (redriven_mark(f) != 0) {
+        TRY(write_number(f->facts, fact_redriven, redriven_mark(f), err));
+    }
     if (!f->started) {
         f->started = true;
         return write_number(f->facts, fact_started, 1, err);
@@ -405,6 +463,11 @@ int64_t flow_commit_time_us(const struct flow *f)
 uint64_t flow_quarantine_count(const struct flow *f)
 {
     return f->quarantined;
+}
+
+uint64_t flow_reject_count(const struct flow *f)
+{
+    return f->reject_count;
 }
 
 uint64_t flow_change_count(const struct flow *f)

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "event/event.h"
+#include "event/redriven.h"
 #include "plan/catalog.h"
 #include "state/store.h"
 
@@ -31,9 +32,15 @@ struct flow_options {
      * the column's new name. Borrowed as long as the flow lives. */
     const struct event_schema *known;
     size_t known_count;
+    /* What is folded in place of QUARANTINE items; NULL = nothing. Borrowed as long as the flow lives. A state
+     * remembers by its mark with which it was folded, and goes on with no other: STATUS_MISMATCH. */
+    const struct redriven *redriven;
 };
 
-/* The schemas in a store's journal, in order of table id, in `a`. */
+/* The mark of the redriven entries that the state was folded with, 0 = none. */
+enum status flow_redriven_mark(struct store *store, uint64_t *out, struct error *err);
+
+/* The log's own schemas in a store's journal, in order of table id, in `a`. */
 enum status flow_journal_read(struct store *store, struct arena *a, struct event_schema **out, size_t *count,
                               struct error *err);
 
@@ -60,6 +67,8 @@ void flow_positions(const struct flow *f, void (*visit)(void *ctx, const char *n
 uint32_t flow_table_id_next(const struct flow *f);
 int64_t flow_commit_time_us(const struct flow *f); /* of the newest commit folded */
 uint64_t flow_quarantine_count(const struct flow *f);
+/* Of those in quarantine, changes that could not be applied, folded since flow_open. */
+uint64_t flow_reject_count(const struct flow *f);
 uint64_t flow_change_count(const struct flow *f); /* changes folded since flow_open */
 
 /* For statectl explain: the operators that keep a view, one a line, with the rows and bytes of their maps. Needs no

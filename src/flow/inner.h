@@ -110,6 +110,7 @@ struct table {
     struct store_map *map;
     struct table_changes *changes; /* of this run */
     uint32_t *key_position;        /* declared column -> position in the key + 1, 0 = none */
+    const struct reading *current; /* of its newest rows; NULL unless some of its rows were redriven */
 };
 
 struct journal;
@@ -140,6 +141,7 @@ struct flow {
     uint64_t changes;      /* since the last run */
     uint64_t change_count; /* since flow_open */
     uint64_t quarantined;
+    uint64_t reject_count; /* since flow_open */
     int64_t commit_time_us;
     struct buffer key; /* scratch */
     struct buffer value;
@@ -165,6 +167,9 @@ void journal_release(struct flow *f);
 enum status journal_add(struct flow *f, const struct event_schema *schema, struct error *err);
 /* NULL where the id is unknown. */
 const struct reading *journal_find(const struct flow *f, uint32_t table_id);
+/* A row of a table with redriven rows is to be read as `reading`: makes that the one of the table's newest rows, as the
+ * SCHEMA item would have that the source's decoder did not write at that time. */
+enum status journal_turn(struct flow *f, const struct reading *reading, struct error *err);
 uint32_t journal_next_id(const struct flow *f);
 
 /* table.c */

@@ -3,27 +3,58 @@
  * Map "journal": table id (be32) -> the SCHEMA item as it was in the log. Columns are matched by name. Where one schema
  * of a table follows another and nothing but one name has changed, that column was renamed: it goes on feeding the
  * declared column of its old name, and in a replay, which knows the schemas to come, of its new one. A declared column
- * that is not sent any more reads as NULL, and every view that uses it is in error until it is back. */
+ * that is not sent any more reads as NULL, and every view that uses it is in error until it is back.
+ *
+ * The log's ids are in the order of its SCHEMA items. Redriven entries (event/redriven.h) have ids of their own; when
+ * they came, and when rows of a table turned from one entry to another and back, stands behind the items in the map, so
+ * that a reloaded journal is as it was. */
 #include "flow/inner.h"
 
 #include "base/memory.h"
+#include "event/redriven.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+/* A moment of folding. The log's own SCHEMA items are told by their ids alone. */
+struct place {
+    uint64_t log_id; /* of the newest SCHEMA item of the log */
+    uint64_t seq;    /* + 1; 0 = at that very item */
+    uint64_t ordinal;
+};
+
 struct journal_entry {
-    struct reading reading;
+    struct reading reading; /* first: journal_turn comes from it */
     struct event_schema schema;
     const char **feeds; /* source column -> name of the column it is, after renames */
+    struct place born;
+    struct place newest; /* when it last became the one of its table's newest rows */
+};
+
+/* Entries by table id. */
+struct id_range {
+    struct journal_entry **items;
+    size_t capacity;
+    size_t count; /* greatest id + 1 */
 };
 
 struct journal {
     struct store_map *map;
-    struct journal_entry **by_id; /* index = table id; ids are dense */
-    size_t capacity;
-    size_t count; /* greatest id + 1 */
+    struct id_range log;          /* ids are dense */
+    struct id_range redriven;     /* ids from REDRIVEN_TABLE_ID_FIRST on */
+    struct journal_entry **order; /* as they were born */
+    size_t order_count;
+    size_t order_capacity;
     struct buffer scratch;
+};
+
+/* A schema as the map has it. */
+struct kept_schema {
+    struct event_schema schema;
+    struct place born;
+    struct place newest;
 };
 
 static struct table *find_table(struct flow *f, const char *schema, const char *name)
@@ -36,16 +67,25 @@ static struct table *find_table(struct flow *f, const char *schema, const char *
     return NULL;
 }
 
-/* The newest earlier entry of the same table. */
+static bool is_same_table(const struct event_schema *a, const struct event_schema *b)
+{
+    return strcmp(a->schema, b->schema) == 0 && strcmp(a->table, b->table) == 0;
+}
+
+/* The last entry of the same table that was born. */
 static const struct journal_entry *previous(const struct journal *j, const struct event_schema *schema)
 {
-    for (size_t i = schema->table_id < j->count ? schema->table_id : j->count; i > 0; i--) {
-        const struct journal_entry *e = j->by_id[i - 1];
-        if (e != NULL && strcmp(e->schema.schema, schema->schema) == 0 && strcmp(e->schema.table, schema->table) == 0) {
-            return e;
+    for (size_t i = j->order_count; i > 0; i--) {
+        if (is_same_table(&j->order[i - 1]->schema, schema)) {
+            return j->order[i - 1];
         }
     }
     return NULL;
+}
+
+static uint64_t greatest_log_id(const struct journal *j)
+{
+    return j->log.count == 0 ? 0 : j->log.count - 1;
 }
 
 static bool has_column(const struct event_schema *schema, const char *name)
@@ -95,15 +135,14 @@ static const char **feeding_names(struct flow *f, const struct event_schema *sch
 }
 
 /* What a column was called later, as far as the schemas that are known to follow tell: true if ever `declared`. */
-static bool is_called_later(const struct flow *f, const struct event_schema *schema, uint32_t column,
-                            const char *declared)
+static bool is_called_later(const struct flow *f, const struct journal_entry *e, uint32_t column, const char *declared)
 {
-    const struct event_schema *before = schema;
-    const char *name = schema->columns[column].name;
+    const struct event_schema *before = &e->schema;
+    uint64_t log_id = e->born.log_id;
+    const char *name = before->columns[column].name;
     for (size_t i = 0; i < f->options.known_count; i++) {
         const struct event_schema *next = &f->options.known[i];
-        if (next->table_id <= before->table_id || strcmp(next->schema, schema->schema) != 0 ||
-            strcmp(next->table, schema->table) != 0) {
+        if (next->table_id <= log_id || !is_same_table(next, before)) {
             continue;
         }
         uint32_t renamed = renamed_column(before, next);
@@ -114,6 +153,7 @@ static bool is_called_later(const struct flow *f, const struct event_schema *sch
             return true;
         }
         before = next;
+        log_id = next->table_id;
     }
     return false;
 }
@@ -127,7 +167,7 @@ static uint32_t find_feeding(const struct flow *f, const struct journal_entry *e
         }
     }
     for (uint32_t i = 0; i < e->schema.column_count; i++) {
-        if (strcmp(e->feeds[i], declared) == 0 || is_called_later(f, &e->schema, i, declared)) {
+        if (strcmp(e->feeds[i], declared) == 0 || is_called_later(f, e, i, declared)) {
             return i;
         }
     }
@@ -169,24 +209,74 @@ static void keep_schema(struct flow *f, const struct event_schema *from, struct 
     }
 }
 
-static enum status enter(struct flow *f, const struct event_schema *schema, struct error *err)
+/* Where the entry of this id is kept; NULL where it can be none. */
+static struct journal_entry **slot_of(struct journal *j, uint32_t table_id)
+{
+    enum { IDS_MAX = 1000000 };
+    _Static_assert((int)IDS_MAX <= (int)REDRIVEN_TABLE_ID_FIRST, "the log's ids must be below the redriven ones");
+    struct id_range *range = redriven_owns_table_id(table_id) ? &j->redriven : &j->log;
+    uint32_t idx = redriven_owns_table_id(table_id) ? table_id - REDRIVEN_TABLE_ID_FIRST : table_id;
+    if (idx >= (range == &j->log ? IDS_MAX : REDRIVEN_TABLE_IDS_MAX)) {
+        return NULL;
+    }
+    size_t old_capacity = range->capacity;
+    mem_grow(&range->items, &range->capacity, (size_t)idx + 1, sizeof *range->items);
+    for (size_t i = old_capacity; i < range->capacity; i++) {
+        range->items[i] = NULL;
+    }
+    range->count = (size_t)idx + 1 > range->count ? (size_t)idx + 1 : range->count;
+    return &range->items[idx];
+}
+
+static int compare_places(const struct place *a, const struct place *b)
+{
+    if (a->log_id != b->log_id) {
+        return a->log_id < b->log_id ? -1 : 1;
+    }
+    if (a->seq != b->seq) {
+        return a->seq < b->seq ? -1 : 1;
+    }
+    return a->ordinal < b->ordinal ? -1 : a->ordinal > b->ordinal;
+}
+
+static struct journal_entry *current_of(const struct table *t)
+{
+    return (struct journal_entry *)(uintptr_t)t->current;
+}
+
+/* A table with redriven rows knows its newest entry: of all of its table, when the first redriven one is born. */
+static void note_current(const struct journal *j, struct journal_entry *e)
+{
+    struct table *t = e->reading.table;
+    if (t == NULL || (t->current == NULL && !redriven_owns_table_id(e->schema.table_id))) {
+        return;
+    }
+    for (size_t i = 0; i < j->order_count; i++) {
+        struct journal_entry *other = j->order[i];
+        bool newer = t->current == NULL || compare_places(&current_of(t)->newest, &other->newest) < 0;
+        t->current = other->reading.table == t && newer ? &other->reading : t->current;
+    }
+}
+
+static enum status enter(struct flow *f, const struct kept_schema *kept, struct journal_entry **out, struct error *err)
 {
     struct journal *j = f->journal;
-    enum { IDS_MAX = 1000000 };
-    if (schema->table_id >= IDS_MAX) {
-        return error_set(err, STATUS_CORRUPT, 0, "the log has table id %u", schema->table_id);
-    }
     struct journal_entry *e = arena_zalloc(&f->arena, sizeof *e);
-    keep_schema(f, schema, &e->schema);
+    keep_schema(f, &kept->schema, &e->schema);
+    e->born = kept->born;
+    e->newest = kept->newest;
     e->feeds = feeding_names(f, &e->schema);
-    plan_reading(f, e);
-    size_t old_capacity = j->capacity;
-    mem_grow(&j->by_id, &j->capacity, schema->table_id + 1, sizeof *j->by_id);
-    for (size_t i = old_capacity; i < j->capacity; i++) {
-        j->by_id[i] = NULL;
+    struct journal_entry **slot = slot_of(j, e->schema.table_id);
+    if (slot == NULL) {
+        return error_set(err, STATUS_CORRUPT, 0, "the log has table id %u", e->schema.table_id);
     }
-    j->by_id[schema->table_id] = e;
-    j->count = schema->table_id + 1 > j->count ? schema->table_id + 1 : j->count;
+    plan_reading(f, e);
+    *slot = e;
+    mem_grow(&j->order, &j->order_capacity, j->order_count + 1, sizeof(struct journal_entry *));
+    j->order[j->order_count] = e;
+    j->order_count += 1;
+    note_current(j, e);
+    *out = e;
     return STATUS_OK;
 }
 
@@ -215,20 +305,80 @@ static enum status tell_dropped(struct flow *f, const struct journal_entry *befo
     return STATUS_OK;
 }
 
-enum status journal_add(struct flow *f, const struct event_schema *schema, struct error *err)
+static void append_place(struct buffer *out, const struct place *p)
 {
-    struct journal *j = f->journal;
-    const struct journal_entry *before = previous(j, schema);
-    buffer_reset(&j->scratch);
-    event_append_schema(&j->scratch, schema);
-    uint8_t key[4];
-    store_be32(key, schema->table_id);
-    TRY(store_put(j->map, bytes_of(key, sizeof key), buffer_bytes(&j->scratch), err));
-    TRY(enter(f, schema, err));
-    return tell_dropped(f, before, j->by_id[schema->table_id], err);
+    packed_append_uint(out, p->log_id);
+    packed_append_uint(out, p->seq);
+    packed_append_uint(out, p->ordinal);
 }
 
-static enum status read_entry(struct bytes value, struct arena *a, struct event_schema *out, struct error *err)
+static enum status read_place(struct packed_reader *r, struct place *out, struct error *err)
+{
+    TRY(packed_read_uint(r, &out->log_id, err));
+    TRY(packed_read_uint(r, &out->seq, err));
+    return packed_read_uint(r, &out->ordinal, err);
+}
+
+static enum status put_entry(struct flow *f, const struct journal_entry *e, struct error *err)
+{
+    struct buffer *value = &f->journal->scratch;
+    uint8_t key[4];
+    buffer_reset(value);
+    event_append_schema(value, &e->schema);
+    if (e->newest.seq != 0) {
+        append_place(value, &e->born);
+        append_place(value, &e->newest);
+    }
+    store_be32(key, e->schema.table_id);
+    return store_put(f->journal->map, bytes_of(key, sizeof key), buffer_bytes(value), err);
+}
+
+static struct place place_now(const struct flow *f)
+{
+    return (struct place){.log_id = greatest_log_id(f->journal), .seq = f->seq + 1, .ordinal = f->ordinal};
+}
+
+enum status journal_add(struct flow *f, const struct event_schema *schema, struct error *err)
+{
+    const struct journal_entry *before = previous(f->journal, schema);
+    const struct table *t = before == NULL ? NULL : before->reading.table;
+    before = t != NULL && t->current != NULL ? current_of(t) : before;
+    struct place place = {.log_id = schema->table_id};
+    place = redriven_owns_table_id(schema->table_id) ? place_now(f) : place;
+    struct kept_schema kept = {.schema = *schema, .born = place, .newest = place};
+    struct journal_entry *now;
+    TRY(enter(f, &kept, &now, err));
+    TRY(put_entry(f, now, err));
+    return tell_dropped(f, before, now, err);
+}
+
+/* The entry of the log whose rows are `t`'s now. */
+static struct journal_entry *newest_of_log(const struct journal *j, const struct table *t)
+{
+    for (size_t i = j->log.count; i > 0; i--) {
+        if (j->log.items[i - 1] != NULL && j->log.items[i - 1]->reading.table == t) {
+            return j->log.items[i - 1];
+        }
+    }
+    return NULL;
+}
+
+enum status journal_turn(struct flow *f, const struct reading *reading, struct error *err)
+{
+    struct table *t = reading->table;
+    const struct journal_entry *before = current_of(t);
+    bool redriven = redriven_owns_table_id(reading->table_id);
+    if (redriven ? t->current == reading : !redriven_owns_table_id(t->current->table_id)) {
+        return STATUS_OK;
+    }
+    struct journal_entry *now = redriven ? *slot_of(f->journal, reading->table_id) : newest_of_log(f->journal, t);
+    now->newest = place_now(f);
+    t->current = &now->reading;
+    TRY(put_entry(f, now, err));
+    return tell_dropped(f, before, now, err);
+}
+
+static enum status read_entry(struct bytes value, struct arena *a, struct kept_schema *out, struct error *err)
 {
     struct packed_reader r = packed_reader_of(bytes_of(arena_dup(a, value.data, value.len), value.len));
     struct event e;
@@ -236,12 +386,19 @@ static enum status read_entry(struct bytes value, struct arena *a, struct event_
     if (e.kind != EVENT_SCHEMA) {
         return error_set(err, STATUS_CORRUPT, 0, "map \"journal\" holds something else");
     }
-    *out = e.schema;
-    return STATUS_OK;
+    out->schema = e.schema;
+    out->born = (struct place){.log_id = e.table_id};
+    out->newest = out->born;
+    if (r.next == r.end) {
+        return STATUS_OK;
+    }
+    TRY(read_place(&r, &out->born, err));
+    return read_place(&r, &out->newest, err);
 }
 
-enum status flow_journal_read(struct store *store, struct arena *a, struct event_schema **out, size_t *count,
-                              struct error *err)
+/* By table id. */
+static enum status read_all(struct store *store, struct arena *a, struct kept_schema **out, size_t *count,
+                            struct error *err)
 {
     struct store_map *map;
     struct store_cursor *cursor;
@@ -253,7 +410,7 @@ enum status flow_journal_read(struct store *store, struct arena *a, struct event
         return st == STATUS_NOT_FOUND ? STATUS_OK : st;
     }
     TRY(store_cursor_open(map, &cursor, err));
-    struct event_schema *list = NULL;
+    struct kept_schema *list = NULL;
     st = store_cursor_seek(cursor, bytes_of("", 0), err);
     while (st == STATUS_OK) {
         struct bytes key;
@@ -271,15 +428,42 @@ enum status flow_journal_read(struct store *store, struct arena *a, struct event
     return st == STATUS_END ? STATUS_OK : st;
 }
 
+enum status flow_journal_read(struct store *store, struct arena *a, struct event_schema **out, size_t *count,
+                              struct error *err)
+{
+    struct kept_schema *kept;
+    size_t kept_count;
+    *out = NULL;
+    *count = 0;
+    TRY(read_all(store, a, &kept, &kept_count, err));
+    *out = arena_alloc(a, (kept_count + 1) * sizeof **out);
+    for (size_t i = 0; i < kept_count; i++) {
+        if (!redriven_owns_table_id(kept[i].schema.table_id)) {
+            (*out)[*count] = kept[i].schema;
+            *count += 1;
+        }
+    }
+    return STATUS_OK;
+}
+
+static int compare_born(const void *a, const void *b)
+{
+    return compare_places(&((const struct kept_schema *)a)->born, &((const struct kept_schema *)b)->born);
+}
+
 enum status journal_open(struct flow *f, struct error *err)
 {
     f->journal = mem_zalloc(sizeof *f->journal);
     TRY(store_map_open(f->store, "journal", &f->journal->map, err));
-    struct event_schema *schemas;
+    struct kept_schema *kept;
     size_t count;
-    TRY(flow_journal_read(f->store, &f->arena, &schemas, &count, err));
+    TRY(read_all(f->store, &f->arena, &kept, &count, err));
+    if (count > 0) {
+        qsort(kept, count, sizeof *kept, compare_born);
+    }
     for (size_t i = 0; i < count; i++) {
-        TRY(enter(f, &schemas[i], err));
+        struct journal_entry *entered;
+        TRY(enter(f, &kept[i], &entered, err));
     }
     return STATUS_OK;
 }
@@ -287,7 +471,9 @@ enum status journal_open(struct flow *f, struct error *err)
 void journal_release(struct flow *f)
 {
     if (f->journal != NULL) {
-        mem_free(f->journal->by_id);
+        mem_free(f->journal->log.items);
+        mem_free(f->journal->redriven.items);
+        mem_free(f->journal->order);
         buffer_release(&f->journal->scratch);
         mem_free(f->journal);
     }
@@ -296,10 +482,13 @@ void journal_release(struct flow *f)
 const struct reading *journal_find(const struct flow *f, uint32_t table_id)
 {
     const struct journal *j = f->journal;
-    return table_id < j->count && j->by_id[table_id] != NULL ? &j->by_id[table_id]->reading : NULL;
+    bool redriven = redriven_owns_table_id(table_id);
+    const struct id_range *range = redriven ? &j->redriven : &j->log;
+    uint32_t idx = redriven ? table_id - REDRIVEN_TABLE_ID_FIRST : table_id;
+    return idx < range->count && range->items[idx] != NULL ? &range->items[idx]->reading : NULL;
 }
 
 uint32_t journal_next_id(const struct flow *f)
 {
-    return f->journal->count == 0 ? 1 : (uint32_t)f->journal->count;
+    return f->journal->log.count == 0 ? 1 : (uint32_t)f->journal->log.count;
 }

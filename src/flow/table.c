@@ -256,6 +256,7 @@ static enum status reject(struct flow *f, const struct table *t, const struct ev
     int reason_len = snprintf(reason, sizeof reason, "%s of table %s.%s: %s", event_kind_name(e->kind),
                               t->declared->schema, t->declared->name, why);
     int origin_len = snprintf(origin, sizeof origin, "commit %" PRIu64 " item %" PRIu64, f->seq, f->ordinal);
+    f->reject_count += 1;
     return quarantine_add(f, bytes_of(origin, (size_t)origin_len), bytes_of(reason, (size_t)reason_len),
                           bytes_of(from, (size_t)(to - from)), err);
 }

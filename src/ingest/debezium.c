@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "event/event.h"
 #include "ingest/debezium_document.h"
+#include "ingest/debezium_meta.h"
+#include "ingest/debezium_quarantine.h"
 #include "ingest/debezium_table.h"
 #include "ingest/debezium_value.h"
 #include "ingest/source_methods.h"
@@ -21,7 +23,9 @@ enum {
     SCHEMA_BYTES_MAX = 1024 * 1024, /* room for the journal entry before a row: names and types are bounded */
     ROW_BYTES_MAX = SOURCE_CHUNK_BYTES_MAX - SCHEMA_BYTES_MAX
 };
-_Static_assert(DEBEZIUM_MEMBERS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+_Static_assert(EVENT_COLUMNS_MAX *(255 + TYPE_NAME_BYTES + 32) < SCHEMA_BYTES_MAX, "any journal entry must fit");
+/* What a record's QUARANTINE item keeps of the records before it. */
+enum { CONTEXT_AFTER_DELETE = 1, CONTEXT_DECIMALS_SHIFT = 4, CONTEXT_BINARY_SHIFT = 6, CONTEXT_HABIT_MASK = 3 };
 
 struct debezium {
     const struct catalog *catalog;
@@ -33,9 +37,10 @@ struct debezium {
     struct debezium_units units;
     struct debezium_placeholder placeholder;
     struct arena arena; /* of one record */
-    struct debezium_document value;
-    struct debezium_document key;
-    struct debezium_members flat; /* a flattened record's columns, without Debezium's own */
+    struct debezium_reader values;
+    struct debezium_reader keys;
+    const struct debezium_document *value; /* of the record */
+    struct debezium_members flat;          /* a flattened record's columns, without Debezium's own */
     struct buffer row;
     /* The newest delete: an insert of the same LSN is the second half of a change of key, which may lack values. */
     const struct debezium_table *deleted_from;
@@ -80,8 +85,8 @@ void debezium_free(struct debezium *d)
     mem_free(d->tables);
     debezium_placeholder_release(&d->placeholder);
     debezium_schema_cache_release(&d->schemas);
-    debezium_document_release(&d->value);
-    debezium_document_release(&d->key);
+    debezium_reader_release(&d->values);
+    debezium_reader_release(&d->keys);
     mem_free(d->flat.items);
     buffer_release(&d->row);
     arena_release(&d->arena);
@@ -98,6 +103,12 @@ enum status debezium_configure(struct debezium *d, const char *time_precision, c
     return debezium_units_of(time_precision, &d->units, err);
 }
 
+void debezium_set_shapes(struct debezium *d, bool on)
+{
+    d->values.no_shapes = !on;
+    d->keys.no_shapes = !on;
+}
+
 void debezium_forget(struct debezium *d)
 {
     for (uint32_t i = 0; i < d->catalog->table_count; i++) {
@@ -105,49 +116,15 @@ void debezium_forget(struct debezium *d)
     }
 }
 
+void debezium_adopt(struct debezium *d, const struct event_schema *schema)
+{
+    const struct catalog_table *t = catalog_find_table(d->catalog, schema->schema, schema->table);
+    if (t != NULL) {
+        debezium_table_adopt(&d->tables[t->idx], schema);
+    }
+}
+
 /* ---- what stands in the record ---- */
-
-static bool read_digits(struct bytes text, size_t *at, uint64_t *out)
-{
-    size_t start = *at;
-    uint64_t value = 0;
-    while (*at < text.len && *at - start < 19 && text.data[*at] >= '0' && text.data[*at] <= '9') {
-        value = value * 10 + (text.data[*at] - '0');
-        *at += 1;
-    }
-    *out = value;
-    return *at > start;
-}
-
-/* A nonnegative whole number under `name`; 0 where there is none. */
-static uint64_t number_of(const struct debezium_members *m, const char *name)
-{
-    const struct json_value *v = debezium_members_get(m, name);
-    size_t at = 0;
-    uint64_t value;
-    bool whole = v != NULL && v->kind == JSON_NUMBER && read_digits(v->text, &at, &value) && at == v->text.len;
-    return whole ? value : 0;
-}
-
-static int64_t commit_time(const struct debezium_members *m, const char *micros, const char *millis)
-{
-    uint64_t us = number_of(m, micros);
-    uint64_t ms = us == 0 ? number_of(m, millis) : 0;
-    us = us == 0 && ms < INT64_MAX / 1000 ? ms * 1000 : us;
-    return us == 0 || us > INT64_MAX ? 0 : (int64_t)us - DATETIME_EPOCH_US;
-}
-
-/* The id is "xid:lsn"; the LSN differs from record to record of one transaction. */
-static uint64_t transaction_xid(const struct debezium_members *transaction)
-{
-    const struct json_value *id = debezium_members_get(transaction, "id");
-    size_t at = 0;
-    uint64_t xid = 0;
-    if (id == NULL || id->kind != JSON_STRING || !read_digits(id->text, &at, &xid)) {
-        return 0;
-    }
-    return at == id->text.len || id->text.data[at] == ':' ? xid : 0;
-}
 
 static bool string_is(const struct json_value *v, const char *text)
 {
@@ -156,8 +133,7 @@ static bool string_is(const struct json_value *v, const char *text)
 
 static bool is_envelope(const struct debezium_document *doc)
 {
-    const struct json_value *op = debezium_members_get(&doc->all, "op");
-    return doc->source.is_object && op != NULL && op->kind == JSON_STRING;
+    return doc->at.op != NULL;
 }
 
 /* Heartbeats {ts_ms} and markers of the transaction topic {status, id, event_count, data_collections, ts_ms}. */
@@ -281,7 +257,7 @@ static struct debezium_table *table_of_tombstone(struct debezium *d, const char 
 /* A flattened record's table. NULL with a reason. */
 static struct debezium_table *table_of_flat(struct debezium *d, const struct debezium_record *record, struct error *err)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     const struct json_value *name = debezium_members_get(all, "__table");
     const struct json_value *schema = debezium_members_get(all, "__schema");
     name = name != NULL ? name : debezium_members_get(all, "__source_table");
@@ -303,8 +279,8 @@ static struct debezium_table *table_of_flat(struct debezium *d, const struct deb
 
 static struct debezium_table *table_of_envelope(struct debezium *d, struct error *err)
 {
-    const struct json_value *schema = debezium_members_get(&d->value.source, "schema");
-    const struct json_value *name = debezium_members_get(&d->value.source, "table");
+    const struct json_value *schema = d->value->at.schema;
+    const struct json_value *name = d->value->at.table;
     if (name == NULL || name->kind != JSON_STRING || schema == NULL || schema->kind != JSON_STRING) {
         (void)error_set(err, STATUS_INVALID, 0, "an event whose source does not say its schema and table");
         return NULL;
@@ -438,7 +414,7 @@ static enum status finish_row(struct debezium *d, struct debezium_table *t, enum
 
 static bool follows_delete(const struct debezium *d, const struct debezium_table *t, const struct json_value *lsn)
 {
-    return d->deleted_from == t && lsn != NULL && lsn->text.len == strlen(d->deleted_lsn) &&
+    return d->deleted_from == t && lsn != NULL && lsn->kind == JSON_NUMBER && lsn->text.len == strlen(d->deleted_lsn) &&
            memcmp(lsn->text.data, d->deleted_lsn, lsn->text.len) == 0;
 }
 
@@ -446,7 +422,7 @@ static bool follows_delete(const struct debezium *d, const struct debezium_table
 static void note_insert(struct debezium *d, const struct debezium_table *t, const struct debezium_record *record,
                         struct change *change)
 {
-    change->second_half = follows_delete(d, t, change->lsn);
+    change->second_half = (record->context & CONTEXT_AFTER_DELETE) != 0 || follows_delete(d, t, change->lsn);
     change->record = record;
     change->may_be_missing = change->second_half || record->old_key != NULL;
     d->deleted_from = change->second_half || d->deleted_from != t ? d->deleted_from : NULL;
@@ -477,13 +453,16 @@ static enum status complete_insert(struct debezium *d, struct debezium_table *t,
         buffer_reset(&d->row);
         return append_values(d, t, &literal, err);
     }
-    if (!moved || !(record->in_order || change->second_half) ||
-        !debezium_document_read(&d->key, key, &d->schemas, &d->arena, reason) || !d->key.all.is_object) {
+    if (!moved || !(record->in_order || change->second_half)) {
+        return STATUS_OK;
+    }
+    const struct debezium_document *old = debezium_document_read(&d->keys, key, &d->schemas, &d->arena, reason);
+    if (old == NULL || !old->all.is_object) {
         return STATUS_OK;
     }
     *kind = EVENT_UPDATE;
     event_append_old(&d->row, t->column_count);
-    return append_key(d, t, &d->key.all, err);
+    return append_key(d, t, &old->all, err);
 }
 
 static enum status put_row(struct debezium *d, struct debezium_table *t, const struct change *change,
@@ -492,7 +471,7 @@ static enum status put_row(struct debezium *d, struct debezium_table *t, const s
     bool moved = false;
     enum event_kind kind = change->kind;
     d->row_lacks = false;
-    TRY(debezium_table_fit(t, d->value.schema, change->row, err));
+    TRY(debezium_table_fit(t, d->value->schema, change->row, d->value->shape, err));
     TRY(append_values(d, t, change, err));
     if (change->record != NULL && d->row_lacks) {
         TRY(complete_insert(d, t, change, &kind, err));
@@ -516,16 +495,19 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
     char reason[JSON_SCAN_REASON_BYTES];
     enum status st = STATUS_INVALID;
     if (change->before != NULL) {
-        debezium_table_fit_key(t, d->value.schema);
+        debezium_table_fit_key(t, d->value->schema);
         st = append_key(d, t, change->before, err);
     } else {
         (void)error_set(err, STATUS_INVALID, 0, "a delete without the old row");
     }
-    if (st != STATUS_OK && record->key.len > 0 &&
-        debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+    const struct debezium_document *key =
+        st != STATUS_OK && record->key.len > 0
+            ? debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason)
+            : NULL;
+    if (key != NULL) {
         buffer_reset(&d->row);
-        debezium_table_fit_key(t, d->key.schema);
-        st = append_key(d, t, &d->key.all, err);
+        debezium_table_fit_key(t, key->schema);
+        st = append_key(d, t, &key->all, err);
     }
     TRY(st);
     TRY(finish_row(d, t, record->may_repeat ? EVENT_REMOVE : EVENT_DELETE, out, err));
@@ -539,24 +521,30 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
 
 static enum status truncate_table(struct debezium *d, struct debezium_table *t, struct buffer *out)
 {
-    debezium_table_fit_key(t, d->value.schema);
+    debezium_table_fit_key(t, d->value->schema);
     journal(d, t, out);
     event_append_truncate(out, t->table_id);
     return STATUS_OK;
 }
 
-static enum status bad_op(const struct json_value *op, struct error *err)
+/* '?' where it is not one. */
+static char op_letter(struct bytes op)
 {
-    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"",
-                     (int)(op->text.len < 20 ? op->text.len : 20), (const char *)op->text.data);
+    return op.len == 1 && op.data[0] != '\0' ? (char)op.data[0] : '?';
+}
+
+static enum status bad_op(struct bytes op, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, 0, "an event with the unknown op \"%.*s\"", (int)(op.len < 20 ? op.len : 20),
+                     (const char *)op.data);
 }
 
 static enum status decode_envelope(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                    enum debezium_outcome *outcome, struct error *err)
 {
-    const struct debezium_document *doc = &d->value;
-    const struct json_value *op = debezium_members_get(&doc->all, "op");
-    char letter = op->text.len == 1 ? (char)op->text.data[0] : '?';
+    const struct debezium_document *doc = d->value;
+    struct bytes op = json_value_text(doc->at.op, &d->arena);
+    char letter = op_letter(op);
     if (letter == 'm') {
         *outcome = DEBEZIUM_IGNORED;
         return STATUS_OK;
@@ -577,7 +565,7 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
                                                     : EVENT_UPDATE,
                             .row = &doc->after,
                             .before = doc->before.is_object ? &doc->before : NULL,
-                            .lsn = debezium_members_get(&doc->source, "lsn")};
+                            .lsn = doc->at.lsn};
     if (letter == 'd') {
         return delete_row(d, t, record, &change, out, err);
     }
@@ -594,7 +582,7 @@ static enum status decode_envelope(struct debezium *d, const struct debezium_rec
 /* The members that are columns: all but Debezium's own, unless declared. */
 static const struct debezium_members *flat_row(struct debezium *d, const struct debezium_table *t)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     d->flat.count = 0;
     d->flat.is_object = true;
     mem_grow(&d->flat.items, &d->flat.capacity, all->count + 1, sizeof *d->flat.items);
@@ -615,7 +603,7 @@ static const struct debezium_members *flat_row(struct debezium *d, const struct 
 static enum status decode_flat(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                struct error *err)
 {
-    const struct debezium_members *all = &d->value.all;
+    const struct debezium_members *all = &d->value->all;
     const struct json_value *op = debezium_members_get(all, "__op");
     const struct json_value *deleted = debezium_members_get(all, "__deleted");
     struct debezium_table *t = table_of_flat(d, record, err);
@@ -633,10 +621,11 @@ static enum status decode_flat(struct debezium *d, const struct debezium_record 
         return truncate_table(d, t, out);
     }
     if (op != NULL && op->kind == JSON_STRING) {
-        if (op->text.len != 1 || strchr("cru", op->text.data[0]) == NULL) {
-            return bad_op(op, err);
+        struct bytes text = json_value_text(op, &d->arena);
+        char letter = op_letter(text);
+        if (strchr("cru", letter) == NULL) {
+            return bad_op(text, err);
         }
-        char letter = (char)op->text.data[0];
         change.kind = letter == 'c' ? EVENT_INSERT : letter == 'r' ? EVENT_READ : EVENT_UPDATE;
     }
     bool unknown = op == NULL || op->kind != JSON_STRING;
@@ -661,69 +650,45 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
     if (t == NULL || told || record->key.len == 0) {
         return STATUS_OK;
     }
-    if (!debezium_document_read(&d->key, record->key, &d->schemas, &d->arena, reason)) {
+    const struct debezium_document *key = debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason);
+    if (key == NULL) {
         return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s",
                          reason);
     }
-    if (d->key.is_null) {
+    if (key->is_null) {
         return STATUS_OK;
     }
-    debezium_table_fit_key(t, d->key.schema);
-    TRY(append_key(d, t, &d->key.all, err));
+    debezium_table_fit_key(t, key->schema);
+    TRY(append_key(d, t, &key->all, err));
     *outcome = DEBEZIUM_CHANGE;
     return finish_row(d, t, EVENT_REMOVE, out, err);
 }
 
-/* Reasons quote what was sent, cut anywhere. */
-static void clean_reason(char *reason)
+static uint32_t context_now(const struct debezium *d, bool was_read)
 {
-    if (!bytes_is_utf8(bytes_of(reason, strlen(reason)))) {
-        for (char *p = reason; *p != '\0'; p++) {
-            *p = (unsigned char)*p < 0x80 ? *p : '?';
-        }
+    const struct json_value *lsn = was_read ? d->value->at.lsn : NULL;
+    bool after_delete = d->deleted_from != NULL && follows_delete(d, d->deleted_from, lsn);
+    return (after_delete ? CONTEXT_AFTER_DELETE : 0u) | (uint32_t)d->habits.decimals << CONTEXT_DECIMALS_SHIFT |
+           (uint32_t)d->habits.binary << CONTEXT_BINARY_SHIFT;
+}
+
+static void take_context(struct debezium *d, uint32_t context)
+{
+    uint32_t decimals = context >> CONTEXT_DECIMALS_SHIFT & CONTEXT_HABIT_MASK;
+    uint32_t binary = context >> CONTEXT_BINARY_SHIFT & CONTEXT_HABIT_MASK;
+    if (decimals != 0) {
+        d->habits.decimals = (enum debezium_decimals)decimals;
+    }
+    if (binary != 0) {
+        d->habits.binary = (enum debezium_binary)binary;
     }
 }
 
-/* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
-static uint64_t sequence_commit_lsn(const struct debezium_members *source)
+/* `was_read`: the value is in d->value. */
+static enum debezium_outcome quarantine(const struct debezium *d, const struct debezium_record *record, bool was_read,
+                                        struct error *err, struct buffer *out)
 {
-    const struct json_value *v = debezium_members_get(source, "sequence");
-    uint64_t lsn = 0;
-    size_t at = 0;
-    if (v == NULL || v->kind != JSON_STRING) {
-        return 0;
-    }
-    while (at < v->text.len && memchr("[\\\" ", v->text.data[at], 4) != NULL) {
-        at += 1;
-    }
-    return read_digits(v->text, &at, &lsn) ? lsn : 0;
-}
-
-static void read_order(const struct debezium *d, bool envelope, struct debezium_meta *meta)
-{
-    if (envelope) {
-        meta->source_xid = number_of(&d->value.source, "txId");
-        meta->commit_lsn = sequence_commit_lsn(&d->value.source);
-        meta->lsn = number_of(&d->value.source, "lsn");
-        meta->total_order = d->value.transaction.is_object ? number_of(&d->value.transaction, "total_order") : 0;
-        meta->is_snapshot = string_is(debezium_members_get(&d->value.all, "op"), "r");
-    } else {
-        meta->lsn = number_of(&d->value.all, "__lsn");
-        meta->lsn = meta->lsn == 0 ? number_of(&d->value.all, "__source_lsn") : meta->lsn;
-        meta->source_xid = number_of(&d->value.all, "__txId");
-        meta->source_xid = meta->source_xid == 0 ? number_of(&d->value.all, "__source_txId") : meta->source_xid;
-        if (meta->lsn == 0 && meta->commit_time_us != 0) {
-            meta->lsn = (uint64_t)(meta->commit_time_us + DATETIME_EPOCH_US);
-        }
-    }
-}
-
-static enum debezium_outcome quarantine(const struct debezium_record *record, struct error *err, struct buffer *out)
-{
-    struct bytes raw = record->value;
-    raw.len = raw.len < DEBEZIUM_RAW_BYTES_MAX ? raw.len : DEBEZIUM_RAW_BYTES_MAX;
-    clean_reason(err->text);
-    event_append_quarantine(out, record->origin, err->text, raw);
+    debezium_quarantine_append(record, context_now(d, was_read), err, out);
     return DEBEZIUM_QUARANTINED;
 }
 
@@ -738,17 +703,8 @@ static struct bytes trimmed(struct bytes text)
 static enum status decode_value(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                 enum debezium_outcome *outcome, struct debezium_meta *meta, struct error *err)
 {
-    bool envelope = is_envelope(&d->value);
-    if (envelope) {
-        meta->xid = transaction_xid(&d->value.transaction);
-        meta->commit_time_us = commit_time(&d->value.source, "ts_us", "ts_ms");
-    } else {
-        meta->commit_time_us = commit_time(&d->value.all, "__source_ts_us", "__source_ts_ms");
-    }
-    if (record->may_repeat) {
-        read_order(d, envelope, meta);
-    }
-    return envelope ? decode_envelope(d, record, out, outcome, err) : decode_flat(d, record, out, err);
+    debezium_meta_read(d->value, &d->arena, record->may_repeat, meta);
+    return is_envelope(d->value) ? decode_envelope(d, record, out, outcome, err) : decode_flat(d, record, out, err);
 }
 
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
@@ -763,15 +719,19 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     arena_reset(&d->arena);
     buffer_reset(&d->row);
     d->schema_bytes = 0;
+    if (record->context != 0) {
+        take_context(d, record->context);
+    }
     if (value.len == 0 && !record->may_repeat) {
         return DEBEZIUM_IGNORED;
     }
-    if (value.len > 0 && !debezium_document_read(&d->value, value, &d->schemas, &d->arena, reason)) {
+    d->value = value.len > 0 ? debezium_document_read(&d->values, value, &d->schemas, &d->arena, reason) : NULL;
+    if (value.len > 0 && d->value == NULL) {
         (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
-        return quarantine(record, &err, out);
+        return quarantine(d, record, false, &err, out);
     }
-    bool tombstone = value.len == 0 || d->value.is_null;
-    if ((tombstone && !record->may_repeat) || (!tombstone && is_control(&d->value))) {
+    bool tombstone = d->value == NULL || d->value->is_null;
+    if ((tombstone && !record->may_repeat) || (!tombstone && !is_envelope(d->value) && is_control(d->value))) {
         return DEBEZIUM_IGNORED;
     }
     enum status st;
@@ -785,7 +745,7 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     }
     if (st != STATUS_OK) {
         assert(out->len == mark); /* nothing of a bad record is left */
-        return quarantine(record, &err, out);
+        return quarantine(d, record, value.len > 0, &err, out);
     }
     meta->schema_bytes = d->schema_bytes;
     return outcome;

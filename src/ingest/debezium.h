@@ -16,9 +16,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { DEBEZIUM_RAW_BYTES_MAX = 64 * 1024 }; /* of a record, kept in its QUARANTINE item */
+enum {
+    /* Up to these a record is kept whole in its QUARANTINE item, so that it can be decoded again; of a longer one,
+     * whose row could not go into the log either, only the beginning is kept. */
+    DEBEZIUM_RAW_BYTES_MAX = 15 * 1024 * 1024,
+    DEBEZIUM_KEY_BYTES_MAX = 512 * 1024,
+    DEBEZIUM_BEGINNING_BYTES = 64 * 1024
+};
 
 struct debezium;
+struct event_schema;
 
 /* Of the newest record of a partition, where it was a delete: its tombstone tells nothing new. Zero: none. */
 struct debezium_buried {
@@ -39,7 +46,8 @@ struct debezium_record {
      * then the old row's. NULL = there are no headers. */
     bool (*old_key)(const void *message, struct bytes *out);
     const void *message;
-    bool in_order; /* the delete of the old row comes right before, though it may be decoded later */
+    bool in_order;    /* the delete of the old row comes right before, though it may be decoded later */
+    uint32_t context; /* of a record out of quarantine: as its QUARANTINE item has it; else 0 */
 };
 
 enum debezium_outcome { DEBEZIUM_IGNORED, DEBEZIUM_CHANGE, DEBEZIUM_QUARANTINED };
@@ -68,6 +76,11 @@ enum status debezium_configure(struct debezium *d, const char *time_precision, c
  * row of an UPDATE carry the declared key only, since Debezium's nulls in `before` may mean "not sent". */
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                       struct debezium_meta *meta);
+/* Whether records that are alike are read in place (debezium_shape.h), the default: it changes how fast, not what. */
+void debezium_set_shapes(struct debezium *d, bool on);
+/* For records out of quarantine: from here on the log has a table's rows under this journal entry. Rows with just its
+ * columns and types are then written under it. */
+void debezium_adopt(struct debezium *d, const struct event_schema *schema);
 /* What was appended since some point did not reach the log: journal everything anew. */
 void debezium_forget(struct debezium *d);
 

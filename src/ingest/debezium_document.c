@@ -78,7 +78,7 @@ static bool name_is(struct bytes name, const char *text, size_t len)
     return name.len == len && memcmp(name.data, text, len) == 0;
 }
 
-static struct debezium_members *part_of(struct debezium_document *doc, struct bytes name)
+struct debezium_members *debezium_document_part(struct debezium_document *doc, struct bytes name)
 {
     switch (name.len) {
     case 5:
@@ -104,7 +104,7 @@ static bool read_payload(struct json_scan *s, struct debezium_document *doc, str
         if (member == NULL || !resolve_name(s, &name, a, &member->name)) {
             return false;
         }
-        struct debezium_members *part = part_of(doc, member->name);
+        struct debezium_members *part = debezium_document_part(doc, member->name);
         bool enter = part != NULL && json_scan_peek(s, &kind) && kind == JSON_OBJECT;
         if (!(enter ? read_members(s, part, a, &member->value) : json_scan_value(s, &member->value))) {
             return false;
@@ -113,71 +113,33 @@ static bool read_payload(struct json_scan *s, struct debezium_document *doc, str
     return !json_scan_failed(s);
 }
 
-/* A payload, or null. */
-static bool read_payload_or_null(struct json_scan *s, struct debezium_document *doc, struct arena *a)
+/* ---- places ---- */
+
+void debezium_document_find_places(struct debezium_document *doc)
 {
-    enum json_kind kind;
-    struct json_value value;
-    if (json_scan_peek(s, &kind) && kind == JSON_OBJECT) {
-        return read_payload(s, doc, a);
+    const struct json_value *op = debezium_members_get(&doc->all, "op");
+    if (!doc->source.is_object || op == NULL || op->kind != JSON_STRING) {
+        return;
     }
-    if (!json_scan_value(s, &value)) {
-        return false;
-    }
-    doc->is_null = value.kind == JSON_NULL;
-    return doc->is_null || wrong(s, "neither an object nor null");
+    doc->at = (struct debezium_places){.op = op,
+                                       .schema = debezium_members_get(&doc->source, "schema"),
+                                       .table = debezium_members_get(&doc->source, "table"),
+                                       .lsn = debezium_members_get(&doc->source, "lsn"),
+                                       .xid = debezium_members_get(&doc->source, "txId"),
+                                       .sequence = debezium_members_get(&doc->source, "sequence"),
+                                       .ts_us = debezium_members_get(&doc->source, "ts_us"),
+                                       .ts_ms = debezium_members_get(&doc->source, "ts_ms"),
+                                       .transaction_id = debezium_members_get(&doc->transaction, "id"),
+                                       .total_order = debezium_members_get(&doc->transaction, "total_order")};
 }
 
-/* The value of "schema" at the position: an object or null, else this is no wrapper. */
-static bool read_schema(struct json_scan *s, struct debezium_document *doc, struct debezium_schema_cache *schemas)
-{
-    struct json_value value;
-    doc->schema = debezium_schema_cache_match(schemas, bytes_of(s->next, (size_t)(s->end - s->next)));
-    if (doc->schema != NULL) {
-        s->next += doc->schema->text.len;
-        return true;
-    }
-    if (!json_scan_value(s, &value) || (value.kind != JSON_OBJECT && value.kind != JSON_NULL)) {
-        return false;
-    }
-    if (value.kind == JSON_OBJECT) {
-        doc->schema = debezium_schema_cache_add(schemas, value.text);
-    }
-    return true;
-}
-
-/* {"schema": ..., "payload": ...}. False where the document is something else; nothing is then decided. */
-static bool read_wrapped(struct json_scan *s, struct debezium_document *doc, struct debezium_schema_cache *schemas,
-                         struct arena *a)
-{
-    struct json_value name = {.kind = JSON_NULL};
-    static const char head[] = "\"schema\"";
-    struct json_scan ahead = *s;
-    if (!json_scan_object(&ahead)) {
-        return false;
-    }
-    while (ahead.next < ahead.end && (*ahead.next == ' ' || *ahead.next == '\t' || *ahead.next == '\r')) {
-        ahead.next += 1;
-    }
-    if ((size_t)(ahead.end - ahead.next) < sizeof head || memcmp(ahead.next, head, sizeof head - 1) != 0) {
-        return false; /* the usual bare record, told by its first name */
-    }
-    if (!json_scan_member(&ahead, true, &name) || !read_schema(&ahead, doc, schemas) ||
-        !json_scan_member(&ahead, false, &name) || !json_value_is(&name, "payload") ||
-        !read_payload_or_null(&ahead, doc, a) || json_scan_member(&ahead, false, &name) || json_scan_failed(&ahead)) {
-        if (json_value_is(&name, "payload") && json_scan_failed(&ahead)) {
-            *s = ahead; /* broken inside of the payload: that is the reason to tell */
-        }
-        return false;
-    }
-    *s = ahead;
-    return true;
-}
+/* ---- documents ---- */
 
 static void reset_document(struct debezium_document *doc)
 {
     doc->schema = NULL;
     doc->is_null = false;
+    doc->at = (struct debezium_places){0};
     reset_members(&doc->all);
     reset_members(&doc->before);
     reset_members(&doc->after);
@@ -185,47 +147,155 @@ static void reset_document(struct debezium_document *doc)
     reset_members(&doc->transaction);
 }
 
-/* {"payload": ..., "schema": ...}: the same in the other order, which Connect never writes but JSON allows. */
-static bool is_wrapped_backwards(const struct debezium_document *doc)
+static bool is_part(const struct debezium_member *m, const char *name, size_t len)
 {
-    const struct debezium_members *m = &doc->all;
-    return m->count == 2 && name_is(m->items[0].name, "payload", 7) && name_is(m->items[1].name, "schema", 6) &&
-           (m->items[0].value.kind == JSON_OBJECT || m->items[0].value.kind == JSON_NULL) &&
-           (m->items[1].value.kind == JSON_OBJECT || m->items[1].value.kind == JSON_NULL);
+    return name_is(m->name, name, len) && (m->value.kind == JSON_OBJECT || m->value.kind == JSON_NULL);
 }
 
-static bool read_backwards(struct json_scan *s, struct debezium_document *doc, struct debezium_schema_cache *schemas,
-                           struct arena *a)
+/* {"payload": ..., "schema": ...}: the same in the other order, or with escapes in the names. Connect never writes
+ * either, but JSON allows both. */
+static bool is_wrapped_otherwise(const struct debezium_document *doc)
 {
-    struct json_value payload = doc->all.items[0].value;
-    struct json_value schema = doc->all.items[1].value;
-    reset_document(doc);
+    const struct debezium_member *m = doc->all.items;
+    return doc->all.count == 2 && ((is_part(&m[0], "payload", 7) && is_part(&m[1], "schema", 6)) ||
+                                   (is_part(&m[0], "schema", 6) && is_part(&m[1], "payload", 7)));
+}
+
+/* Another document of that shape might be wrapped otherwise. */
+static bool has_names_of_wrapper(const struct debezium_document *doc)
+{
+    return doc->all.count == 2 && debezium_members_get(&doc->all, "payload") != NULL &&
+           debezium_members_get(&doc->all, "schema") != NULL;
+}
+
+/* A payload, or null. */
+static struct debezium_document *read_payload_or_null(struct debezium_reader *r, struct json_scan *s, struct arena *a)
+{
+    enum json_kind kind;
+    struct json_value value;
+    struct debezium_document *known = r->no_shapes ? NULL : debezium_shapes_match(&r->shapes, s);
+    if (known != NULL) {
+        return known;
+    }
+    reset_document(&r->general);
+    if (json_scan_peek(s, &kind) && kind == JSON_OBJECT) {
+        const uint8_t *start = s->next;
+        if (!read_payload(s, &r->general, a)) {
+            return NULL;
+        }
+        debezium_document_find_places(&r->general);
+        if (!r->no_shapes && !has_names_of_wrapper(&r->general)) {
+            debezium_shapes_learn(&r->shapes, bytes_of(start, (size_t)(s->next - start)), &r->general);
+        }
+        return &r->general;
+    }
+    if (!json_scan_value(s, &value)) {
+        return NULL;
+    }
+    r->general.is_null = value.kind == JSON_NULL;
+    (void)(r->general.is_null || wrong(s, "neither an object nor null"));
+    return r->general.is_null ? &r->general : NULL;
+}
+
+/* The value of "schema" at the position: an object or null, else this is no wrapper. */
+static bool read_schema(struct json_scan *s, struct debezium_schema_cache *schemas,
+                        const struct debezium_schema **schema)
+{
+    struct json_value value;
+    enum json_kind kind;
+    (void)json_scan_peek(s, &kind); /* steps over white space */
+    *schema = debezium_schema_cache_match(schemas, bytes_of(s->next, (size_t)(s->end - s->next)));
+    if (*schema != NULL) {
+        s->next += (*schema)->text.len;
+        return true;
+    }
+    if (!json_scan_value(s, &value) || (value.kind != JSON_OBJECT && value.kind != JSON_NULL)) {
+        return false;
+    }
+    if (value.kind == JSON_OBJECT) {
+        *schema = debezium_schema_cache_add(schemas, value.text);
+    }
+    return true;
+}
+
+/* {"schema": ..., "payload": ...}. NULL where the document is something else; unless `s` has failed, nothing is then
+ * decided. */
+static struct debezium_document *read_wrapped(struct debezium_reader *r, struct json_scan *s,
+                                              struct debezium_schema_cache *schemas, struct arena *a)
+{
+    struct json_value name = {.kind = JSON_NULL};
+    static const char head[] = "\"schema\"";
+    const struct debezium_schema *schema = NULL;
+    struct debezium_document *doc = NULL;
+    struct json_scan ahead = *s;
+    enum json_kind kind;
+    if (!json_scan_object(&ahead)) {
+        return NULL;
+    }
+    (void)json_scan_peek(&ahead, &kind); /* steps over white space */
+    if ((size_t)(ahead.end - ahead.next) < sizeof head || memcmp(ahead.next, head, sizeof head - 1) != 0) {
+        return NULL; /* the usual bare record, told by its first name */
+    }
+    if (!json_scan_member(&ahead, true, &name) || !read_schema(&ahead, schemas, &schema) ||
+        !json_scan_member(&ahead, false, &name) || !json_value_is(&name, "payload") ||
+        (doc = read_payload_or_null(r, &ahead, a)) == NULL || json_scan_member(&ahead, false, &name) ||
+        json_scan_failed(&ahead)) {
+        if (json_value_is(&name, "payload") && json_scan_failed(&ahead)) {
+            *s = ahead; /* broken inside of the payload: that is the reason to tell */
+        }
+        return NULL;
+    }
+    *s = ahead;
+    doc->schema = schema;
+    return doc;
+}
+
+static struct debezium_document *read_wrapped_otherwise(struct debezium_reader *r, struct json_scan *s,
+                                                        struct debezium_schema_cache *schemas, struct arena *a)
+{
+    size_t at = name_is(r->general.all.items[0].name, "payload", 7) ? 0 : 1;
+    struct json_value payload = r->general.all.items[at].value;
+    struct json_value schema = r->general.all.items[1 - at].value;
     struct json_scan inner = json_scan_of(payload.text);
+    struct debezium_document *doc = read_payload_or_null(r, &inner, a);
+    if (doc == NULL) {
+        wrong(s, inner.wrong);
+        return NULL;
+    }
+    doc->schema = NULL;
     if (schema.kind == JSON_OBJECT) {
         doc->schema = debezium_schema_cache_match(schemas, schema.text);
         doc->schema = doc->schema != NULL ? doc->schema : debezium_schema_cache_add(schemas, schema.text);
     }
-    return read_payload_or_null(&inner, doc, a) || wrong(s, inner.wrong);
+    return doc;
 }
 
-bool debezium_document_read(struct debezium_document *doc, struct bytes text, struct debezium_schema_cache *schemas,
-                            struct arena *a, char reason[static JSON_SCAN_REASON_BYTES])
+struct debezium_document *debezium_document_read(struct debezium_reader *r, struct bytes text,
+                                                 struct debezium_schema_cache *schemas, struct arena *a,
+                                                 char reason[static JSON_SCAN_REASON_BYTES])
 {
     struct json_scan s = json_scan_of(text);
-    reset_document(doc);
-    bool done = read_wrapped(&s, doc, schemas, a);
-    if (!done && !json_scan_failed(&s)) {
-        reset_document(doc);
-        done = read_payload_or_null(&s, doc, a);
+    struct debezium_document *doc = read_wrapped(r, &s, schemas, a);
+    if (doc == NULL && !json_scan_failed(&s)) {
+        doc = read_payload_or_null(r, &s, a);
+        if (doc != NULL) {
+            doc->schema = NULL;
+        }
     }
-    done = done && json_scan_end(&s);
-    if (done && is_wrapped_backwards(doc)) {
-        done = read_backwards(&s, doc, schemas, a);
+    doc = doc != NULL && json_scan_end(&s) ? doc : NULL;
+    if (doc != NULL && doc == &r->general && is_wrapped_otherwise(doc)) {
+        doc = read_wrapped_otherwise(r, &s, schemas, a);
     }
-    if (!done) {
+    if (doc == NULL) {
         json_scan_reason(&s, reason);
     }
-    return done;
+    return doc;
+}
+
+void debezium_reader_release(struct debezium_reader *r)
+{
+    debezium_document_release(&r->general);
+    debezium_shapes_release(&r->shapes);
 }
 
 const struct json_value *debezium_members_find(const struct debezium_members *m, struct bytes name)

@@ -96,7 +96,7 @@ static bool read_raw(struct json_scan *s, struct raw_schema *out)
     return !json_scan_failed(s);
 }
 
-static int32_t read_scale(const struct json_value *parameters)
+static int32_t read_scale(const struct json_value *parameters, struct arena *a)
 {
     struct json_scan s = json_scan_of(parameters->text);
     struct json_value name;
@@ -105,13 +105,14 @@ static int32_t read_scale(const struct json_value *parameters)
         return 0;
     }
     for (bool first = true; json_scan_member(&s, first, &name) && json_scan_value(&s, &value); first = false) {
-        if (!json_value_is(&name, "scale") || value.text.len > SCALE_DIGITS_MAX) {
+        struct bytes text = json_value_text(&value, a);
+        if (!json_value_is(&name, "scale") || text.len > SCALE_DIGITS_MAX) {
             continue;
         }
         int32_t scale = 0;
-        bool negative = value.text.len > 0 && value.text.data[0] == '-';
-        for (size_t i = negative; i < value.text.len; i++) {
-            uint8_t c = value.text.data[i];
+        bool negative = text.len > 0 && text.data[0] == '-';
+        for (size_t i = negative; i < text.len; i++) {
+            uint8_t c = text.data[i];
             scale = c >= '0' && c <= '9' ? scale * 10 + (c - '0') : scale;
         }
         return negative ? -scale : scale;
@@ -119,7 +120,8 @@ static int32_t read_scale(const struct json_value *parameters)
     return 0;
 }
 
-static void describe_one(const struct raw_schema *raw, enum debezium_form *form, int32_t *scale, enum type_kind *kind)
+static void describe_one(const struct raw_schema *raw, struct arena *a, enum debezium_form *form, int32_t *scale,
+                         enum type_kind *kind)
 {
     const struct logical_type *t = find_type(logical_types, sizeof logical_types / sizeof logical_types[0], &raw->name);
     if (t == NULL) {
@@ -127,19 +129,19 @@ static void describe_one(const struct raw_schema *raw, enum debezium_form *form,
     }
     *form = t != NULL ? t->form : FORM_PLAIN;
     *kind = t != NULL ? t->kind : TYPE_UNKNOWN;
-    *scale = *form == FORM_DECIMAL ? read_scale(&raw->parameters) : 0;
+    *scale = *form == FORM_DECIMAL ? read_scale(&raw->parameters, a) : 0;
 }
 
-static void describe(const struct raw_schema *raw, struct debezium_field *out)
+static void describe(const struct raw_schema *raw, struct arena *a, struct debezium_field *out)
 {
     enum type_kind kind;
-    describe_one(raw, &out->hint.form, &out->hint.scale, &kind);
+    describe_one(raw, a, &out->hint.form, &out->hint.scale, &kind);
     out->type = type_make(kind == TYPE_UNKNOWN ? TYPE_TEXT : kind);
     if (kind == TYPE_UNKNOWN) { /* array, map, struct: the JSON text is kept where the column is not declared */
         struct raw_schema items;
         struct json_scan s = json_scan_of(raw->items.text);
         if (raw->items.kind == JSON_OBJECT && read_raw(&s, &items)) {
-            describe_one(&items, &out->hint.element_form, &out->hint.element_scale, &kind);
+            describe_one(&items, a, &out->hint.element_form, &out->hint.element_scale, &kind);
         }
     }
 }
@@ -165,7 +167,7 @@ static void read_fields(struct debezium_schema *schema, const struct json_value 
         if (read_raw(&s, &raw) && raw.field.kind == JSON_STRING) {
             struct debezium_field *f = &schema->fields[schema->field_count];
             f->name = json_value_text(&raw.field, &schema->arena);
-            describe(&raw, f);
+            describe(&raw, &schema->arena, f);
             schema->field_count += 1;
         }
     }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char own_placeholder[] = "__debezium_unavailable_value";
-static const char own_uuid[] = "[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"]"; /* by MD5 of its bytes */
+static const char own_uuid[] = "b68a35a7-17ad-35b3-af2a-ae46edb4545a"; /* by MD5 of its bytes */
 static const char hex_prefix[] = "hex:";
 
 enum status debezium_units_of(const char *time_precision, struct debezium_units *out, struct error *err)
@@ -79,16 +79,7 @@ void debezium_placeholder_init(struct debezium_placeholder *p, const char *text)
     p->text = keep(p, &b);
     append_base64(p->text, &b);
     p->base64 = keep(p, &b);
-    buffer_printf(&b, "[\"%.*s\"]", (int)p->text.len, (const char *)p->text.data);
-    p->in_array = keep(p, &b);
-    buffer_printf(&b, "[\"%.*s\"]", (int)p->base64.len, (const char *)p->base64.data);
-    p->base64_in_array = keep(p, &b);
-    for (size_t i = 0; i < p->text.len; i++) {
-        buffer_printf(&b, "%c%d", i == 0 ? '[' : ',', (int8_t)p->text.data[i]);
-    }
-    buffer_append_byte(&b, ']');
-    p->codes = keep(p, &b);
-    p->uuid_in_array = strcmp(text, own_placeholder) == 0 ? bytes_of(own_uuid, sizeof own_uuid - 1) : bytes_of("", 0);
+    p->uuid = strcmp(text, own_placeholder) == 0 ? bytes_of(own_uuid, sizeof own_uuid - 1) : bytes_of("", 0);
     buffer_release(&b);
 }
 

@@ -120,6 +120,10 @@ static enum status check_columns(const struct debezium_table *t, const struct de
                                  struct error *err)
 {
     uint32_t key[DEBEZIUM_KEY_MAX];
+    if (count > EVENT_COLUMNS_MAX) {
+        return error_set(err, STATUS_INVALID, 0, "a row of %u columns is wider than the limit of %d", count,
+                         EVENT_COLUMNS_MAX);
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (columns[i].name_len > NAME_BYTES_MAX) {
             return error_set(err, STATUS_INVALID, 0, "a column name of %zu bytes", columns[i].name_len);
@@ -172,17 +176,25 @@ static void take_columns(struct debezium_table *t, struct debezium_column *colum
     t->column_count = count;
     t->order = mem_zalloc((count + 1) * sizeof *t->order);
     t->journalled = false;
+    t->fitted_shape = 0;
     t->change_count += 1;
     find_key(t->declared, columns, count, t->key);
 }
 
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
-                               const struct debezium_members *row, struct error *err)
+                               const struct debezium_members *row, uint64_t shape, struct error *err)
 {
     uint64_t serial = schema != NULL ? schema->serial : 0;
-    if (t->columns != NULL && t->columns_serial == serial && t->hints_serial == serial && find_order(t, row)) {
-        return STATUS_OK;
+    if (t->columns != NULL && t->columns_serial == serial && t->hints_serial == serial) {
+        if (shape != 0 && shape == t->fitted_shape) {
+            return STATUS_OK;
+        }
+        if (find_order(t, row)) {
+            t->fitted_shape = shape;
+            return STATUS_OK;
+        }
     }
+    t->fitted_shape = 0;
     uint32_t count = (uint32_t)row->count;
     struct debezium_column *columns = mem_zalloc((count + 1) * sizeof *columns);
     for (uint32_t i = 0; i < count; i++) {
@@ -224,6 +236,36 @@ void debezium_table_fit_key(struct debezium_table *t, const struct debezium_sche
         }
         t->hints_serial = serial;
     }
+}
+
+void debezium_table_adopt(struct debezium_table *t, const struct event_schema *schema)
+{
+    uint32_t count = schema->column_count;
+    uint32_t change_count = t->change_count;
+    bool same = true;
+    struct error ignored;
+    struct debezium_column *columns = mem_zalloc((count + 1) * sizeof *columns);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct event_column *from = &schema->columns[i];
+        describe(t->declared, NULL, bytes_of(from->name, strlen(from->name)), &columns[i]);
+        if (!columns[i].declared) {
+            columns[i].type = from->type;
+        }
+        same = same && type_equal(&columns[i].type, &from->type);
+    }
+    t->change_count = 0;
+    if (check_columns(t, columns, count, &ignored) == STATUS_OK) {
+        take_columns(t, columns, count);
+        t->journalled = same;
+        t->table_id = schema->table_id;
+    } else {
+        release_columns(columns, count);
+        debezium_table_release(t);
+        t->journalled = false;
+    }
+    t->change_count = change_count;
+    t->columns_serial = 0;
+    t->hints_serial = 0;
 }
 
 void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, struct buffer *out)

@@ -36,18 +36,24 @@ struct debezium_table {
     uint32_t key[DEBEZIUM_KEY_MAX]; /* the declared key's columns, in its order */
     uint64_t columns_serial;        /* of the schema part they were made from, 0 = none */
     uint64_t hints_serial;
+    uint64_t fitted_shape; /* of the document that `order` was found for, 0 = unknown */
     uint32_t change_count; /* how often the columns have changed */
     uint32_t table_id;     /* valid if journalled */
     bool journalled;
 };
 
 void debezium_table_release(struct debezium_table *t);
-/* Makes the columns those of `row` where they are not, and t->order where each is in it. STATUS_INVALID where a column
- * of the key is not there, a column is there twice, or the columns have changed too often to be believed. */
+/* Makes the columns those of `row` where they are not, and t->order where each is in it. `shape` is that of its
+ * document, 0 = unknown. STATUS_INVALID where a column of the key is not there, there are more than EVENT_COLUMNS_MAX,
+ * a column is there twice, or the columns have changed too often to be believed. */
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
-                               const struct debezium_members *row, struct error *err);
+                               const struct debezium_members *row, uint64_t shape, struct error *err);
 /* For events without a row: the declared columns where no row has been seen, and hints from `schema`. */
 void debezium_table_fit_key(struct debezium_table *t, const struct debezium_schema *schema);
+struct event_schema;
+/* Makes the columns those of a journal entry of the table; it counts as journalled if the types are those we would
+ * give them. Entries without the declared key leave the table as if no row had been seen. */
+void debezium_table_adopt(struct debezium_table *t, const struct event_schema *schema);
 /* Appends a SCHEMA item with a fresh id if the columns in the log are not these. */
 void debezium_table_journal(struct debezium_table *t, uint32_t *table_id_next, struct buffer *out);
 

@@ -243,9 +243,9 @@ static enum status read_time_with_zone(const struct debezium_value_context *c, c
 {
     struct error ignored;
     int64_t us;
-    bool utc = value->kind == JSON_STRING && !value->escaped && value->text.len > 0 &&
-               value->text.data[value->text.len - 1] == 'Z';
-    if (!utc || debezium_time_from_text(value->text, &us, &ignored) != STATUS_OK) {
+    struct bytes text = value->kind == JSON_STRING ? json_value_text(value, c->arena) : bytes_of("", 0);
+    bool utc = text.len > 0 && text.data[text.len - 1] == 'Z';
+    if (!utc || debezium_time_from_text(text, &us, &ignored) != STATUS_OK) {
         return as_it_comes(c, value, out, err);
     }
     c->column->lost |= LOSS_ZONE;
@@ -277,7 +277,8 @@ static enum status read_point(const struct debezium_value_context *c, const stru
     for (size_t i = 0; i < 2; i++) {
         struct datum d;
         struct error ignored;
-        if (axis[i].kind == JSON_NULL || datum_parse(&number, axis[i].text, c->arena, &d, &ignored) != STATUS_OK) {
+        if (axis[i].kind == JSON_NULL ||
+            datum_parse(&number, json_value_text(&axis[i], c->arena), c->arena, &d, &ignored) != STATUS_OK) {
             buffer_release(&printed);
             return as_it_comes(c, value, out, err);
         }

@@ -10,12 +10,12 @@
 
 enum { DIGITS_MAX = 19 };
 
-void debezium_transaction_release(struct debezium_transaction_reader *reader)
+void debezium_transaction_release(struct debezium_transaction_reader *r)
 {
-    debezium_document_release(&reader->document);
-    debezium_schema_cache_release(&reader->schemas);
-    arena_release(&reader->arena);
-    *reader = (struct debezium_transaction_reader){0};
+    debezium_reader_release(&r->reader);
+    debezium_schema_cache_release(&r->schemas);
+    arena_release(&r->arena);
+    *r = (struct debezium_transaction_reader){0};
 }
 
 static bool fail(char reason[static JSON_SCAN_REASON_BYTES], const char *text)
@@ -43,9 +43,9 @@ static bool whole_number(const struct json_value *v, uint64_t *out)
     return take_digits(&text, out) && text.len == 0;
 }
 
-static bool read_id(const struct json_value *id, struct debezium_transaction *out)
+static bool read_id(const struct json_value *id, struct arena *a, struct debezium_transaction *out)
 {
-    struct bytes text = id != NULL && id->kind == JSON_STRING ? id->text : bytes_of("", 0);
+    struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
     if (!take_digits(&text, &out->xid) || out->xid == 0) {
         return false;
     }
@@ -112,27 +112,28 @@ static bool count_events(const struct json_value *collections, const struct cata
     return fine && !json_scan_failed(&s);
 }
 
-bool debezium_transaction_read(struct debezium_transaction_reader *reader, const struct catalog *catalog,
-                               struct bytes value, struct debezium_transaction *out,
-                               char reason[static JSON_SCAN_REASON_BYTES])
+bool debezium_transaction_read(struct debezium_transaction_reader *r, const struct catalog *catalog, struct bytes value,
+                               struct debezium_transaction *out, char reason[static JSON_SCAN_REASON_BYTES])
 {
     *out = (struct debezium_transaction){.ended = false};
-    arena_reset(&reader->arena);
-    if (!debezium_document_read(&reader->document, value, &reader->schemas, &reader->arena, reason)) {
+    arena_reset(&r->arena);
+    const struct debezium_document *document =
+        debezium_document_read(&r->reader, value, &r->schemas, &r->arena, reason);
+    if (document == NULL) {
         return false;
     }
-    const struct debezium_members *all = &reader->document.all;
+    const struct debezium_members *all = &document->all;
     const struct json_value *status = debezium_members_get(all, "status");
     out->ended = status != NULL && json_value_is(status, "END");
     if (!out->ended && (status == NULL || !json_value_is(status, "BEGIN"))) {
         return fail(reason, "a record that is neither BEGIN nor END of a transaction");
     }
-    if (!read_id(debezium_members_get(all, "id"), out)) {
+    if (!read_id(debezium_members_get(all, "id"), &r->arena, out)) {
         return fail(reason, "a transaction whose id is not \"xid:lsn\"");
     }
     (void)whole_number(debezium_members_get(all, "ts_ms"), &out->time_ms);
     if (out->ended &&
-        !count_events(debezium_members_get(all, "data_collections"), catalog, &reader->arena, &out->event_count)) {
+        !count_events(debezium_members_get(all, "data_collections"), catalog, &r->arena, &out->event_count)) {
         return fail(reason, "an END of a transaction that does not tell its event counts");
     }
     return true;

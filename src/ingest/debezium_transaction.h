@@ -13,7 +13,7 @@
 
 /* Zero-initialised is valid. */
 struct debezium_transaction_reader {
-    struct debezium_document document;
+    struct debezium_reader reader;
     struct debezium_schema_cache schemas;
     struct arena arena;
 };
@@ -26,10 +26,9 @@ struct debezium_transaction {
     uint64_t event_count; /* of END: changes of the declared tables */
 };
 
-void debezium_transaction_release(struct debezium_transaction_reader *reader);
+void debezium_transaction_release(struct debezium_transaction_reader *r);
 /* False with a reason where `value` is no such record. */
-bool debezium_transaction_read(struct debezium_transaction_reader *reader, const struct catalog *catalog,
-                               struct bytes value, struct debezium_transaction *out,
-                               char reason[static JSON_SCAN_REASON_BYTES]);
+bool debezium_transaction_read(struct debezium_transaction_reader *r, const struct catalog *catalog, struct bytes value,
+                               struct debezium_transaction *out, char reason[static JSON_SCAN_REASON_BYTES]);
 
 #endif

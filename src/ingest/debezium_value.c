@@ -419,8 +419,31 @@ static enum status read_scalar(const struct debezium_value_context *c, const str
     return datum_parse(type, text, c->arena, out, err);
 }
 
-/* For arrays the whole array is the placeholder: of texts, of bytes, of the byte codes (int[] and date[]), or of the
- * UUID made from the bytes. For other types a string is. */
+/* An array of nothing but the placeholder: as text, as base64 or as the UUID made from its bytes, or of the codes of
+ * its bytes (int[] and date[]). */
+static bool is_array_placeholder(const struct debezium_placeholder *p, struct bytes array, struct arena *a)
+{
+    struct json_scan s = json_scan_of(array);
+    struct json_value v;
+    size_t count = 0;
+    bool string = true;
+    bool codes = true;
+    (void)json_scan_array(&s);
+    for (bool first = true; json_scan_element(&s, first) && json_scan_value(&s, &v); first = false) {
+        int64_t code;
+        struct bytes text = v.kind == JSON_STRING ? json_value_text(&v, a) : bytes_of("", 0);
+        string = string && count == 0 && v.kind == JSON_STRING &&
+                 (bytes_equal(text, p->text) || bytes_equal(text, p->base64) || bytes_equal(text, p->uuid));
+        codes = codes && count < p->text.len && v.kind == JSON_NUMBER && read_short_int(v.text, &code) &&
+                code == (int8_t)p->text.data[count];
+        count += 1;
+        if (!string && !codes) {
+            return false;
+        }
+    }
+    return (string && count == 1) || (codes && count > 0 && count == p->text.len);
+}
+
 static bool is_placeholder(const struct debezium_placeholder *p, const struct type *type,
                            const struct json_value *value, struct arena *a)
 {
@@ -428,10 +451,7 @@ static bool is_placeholder(const struct debezium_placeholder *p, const struct ty
         struct bytes text = value->escaped ? json_value_text(value, a) : value->text;
         return bytes_equal(text, p->text) || (type->kind == TYPE_BYTEA && bytes_equal(text, p->base64));
     }
-    struct bytes t = value->text;
-    return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER &&
-           (bytes_equal(t, p->in_array) || bytes_equal(t, p->base64_in_array) || bytes_equal(t, p->uuid_in_array) ||
-            bytes_equal(t, p->codes));
+    return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER && is_array_placeholder(p, value->text, a);
 }
 
 enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,

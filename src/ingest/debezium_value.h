@@ -42,10 +42,7 @@ struct debezium_units {
 struct debezium_placeholder {
     struct bytes text;
     struct bytes base64;
-    struct bytes in_array;
-    struct bytes base64_in_array;
-    struct bytes codes; /* of its bytes, in an array */
-    struct bytes uuid_in_array;
+    struct bytes uuid; /* empty where it is not known */
     struct arena arena;
 };
 

@@ -332,6 +332,7 @@ static enum status take_long_line(struct source_file *f, uint64_t bytes, struct 
     event_append_quarantine(&f->items, f->origin, reason, buffer_bytes(&f->long_head));
     f->too_long = false;
     buffer_reset(&f->long_head);
+    TRY(source_quarantined(&f->options.output, buffer_bytes(&f->items), err));
     return account_line(f, DEBEZIUM_QUARANTINED, &meta, bytes, err);
 }
 
@@ -350,6 +351,9 @@ static enum status take_line(struct source_file *f, size_t len, size_t end, stru
     buffer_reset(&f->items);
     struct debezium_record record = {.value = line, .origin = f->origin};
     enum debezium_outcome outcome = debezium_decode(f->decoder, &record, &f->items, &meta);
+    if (outcome == DEBEZIUM_QUARANTINED) {
+        TRY(source_quarantined(&f->options.output, buffer_bytes(&f->items), err));
+    }
     return account_line(f, outcome, &meta, len + end, err);
 }
 
@@ -359,7 +363,7 @@ static void drop_long(struct source_file *f)
     size_t len = f->in.len - f->in_at;
     if (!f->too_long) {
         buffer_reset(&f->long_head);
-        buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_RAW_BYTES_MAX);
+        buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_BEGINNING_BYTES);
         f->too_long = true;
         f->long_bytes = 0;
     }
@@ -387,7 +391,7 @@ static enum status take_lines(struct source_file *f, uint64_t budget, uint64_t *
         size_t len = (size_t)(end - (f->in.data + f->in_at));
         if (len > LINE_BYTES_MAX && !f->too_long) {
             buffer_reset(&f->long_head);
-            buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_RAW_BYTES_MAX);
+            buffer_append(&f->long_head, f->in.data + f->in_at, DEBEZIUM_BEGINNING_BYTES);
             f->too_long = true;
             f->long_bytes = 0;
         }

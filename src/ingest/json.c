@@ -184,13 +184,33 @@ static bool take_string(struct json_scan *s, struct json_value *out)
 
 /* ---- numbers and words ---- */
 
+/* Marks (the upper four bits) bytes that are no digits. */
+static uint64_t no_digits_in(uint64_t w)
+{
+    uint64_t high = w ^ EACH_BYTE('0');                                /* 0 to 9 where it is a digit */
+    uint64_t above = ((high & EACH_BYTE(0x0f)) + EACH_BYTE(6)) | high; /* carries into the upper bits from 10 on */
+    return above & EACH_BYTE(0xf0);
+}
+
 static size_t skip_digits(struct json_scan *s)
 {
     const uint8_t *start = s->next;
-    while (s->next < s->end && *s->next >= '0' && *s->next <= '9') {
-        s->next += 1;
+    const uint8_t *p = start;
+    uint64_t eight;
+    while (s->end - p >= (ptrdiff_t)sizeof eight) {
+        memcpy(&eight, p, sizeof eight);
+        uint64_t marks = no_digits_in(eight);
+        if (marks != 0) {
+            s->next = p + __builtin_ctzll(marks) / 8;
+            return (size_t)(s->next - start);
+        }
+        p += sizeof eight;
     }
-    return (size_t)(s->next - start);
+    while (p < s->end && *p >= '0' && *p <= '9') {
+        p += 1;
+    }
+    s->next = p;
+    return (size_t)(p - start);
 }
 
 static bool take_number(struct json_scan *s, struct json_value *out)
@@ -537,8 +557,34 @@ struct bytes json_value_text(const struct json_value *v, struct arena *a)
     return bytes_of(start, (size_t)(to - start));
 }
 
+static bool escaped_is(struct bytes escaped, const char *text, size_t len)
+{
+    const uint8_t *p = escaped.data;
+    const uint8_t *end = p + escaped.len;
+    while (p < end) {
+        uint8_t meant[4] = {*p};
+        uint8_t *to = meant;
+        if (*p == '\\') {
+            p = resolve_escape(p + 1, end, &to);
+        } else {
+            to += 1;
+            p += 1;
+        }
+        size_t count = (size_t)(to - meant);
+        if (count > len || memcmp(text, meant, count) != 0) {
+            return false;
+        }
+        text += count;
+        len -= count;
+    }
+    return len == 0;
+}
+
 bool json_value_is(const struct json_value *v, const char *text)
 {
     size_t len = strlen(text);
-    return v->kind == JSON_STRING && !v->escaped && v->text.len == len && memcmp(v->text.data, text, len) == 0;
+    if (v->kind != JSON_STRING || v->escaped) {
+        return v->kind == JSON_STRING && escaped_is(v->text, text, len);
+    }
+    return v->text.len == len && memcmp(v->text.data, text, len) == 0;
 }

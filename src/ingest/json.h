@@ -56,7 +56,7 @@ void json_scan_reason(const struct json_scan *s, char out[static JSON_SCAN_REASO
 
 /* A string's text with its escapes resolved; borrows the document where there are none, else allocates from `a`. */
 struct bytes json_value_text(const struct json_value *v, struct arena *a);
-/* True where the string is exactly `text`. */
+/* True where the string is exactly `text`, however it is escaped. */
 bool json_value_is(const struct json_value *v, const char *text);
 
 #endif

@@ -325,7 +325,7 @@ static void keep_fetching(struct kafka *k)
     k->queue_peak = len;
 }
 
-/* What the log has read from and is not there now is not at its end. */
+/* What the log has read from and is not there now is not at its end; where nothing is there the names are wrong. */
 static enum status check_topics_read(struct kafka *k, struct error *err)
 {
     char name[TOPIC_BYTES_MAX + sizeof ":0"];
@@ -340,6 +340,13 @@ static enum status check_topics_read(struct kafka *k, struct error *err)
                              "%" PRIu64,
                              t->name, position);
         }
+    }
+    if (k->connected && k->partition_count == 0) {
+        return error_set(
+            err, STATUS_INVALID, 0,
+            "could not read anything: there is none of the topics, neither \"%s\" nor another one; look at "
+            "[source] topic_prefix and WITH (topic = '...')",
+            k->topics[0].name);
     }
     return STATUS_OK;
 }

@@ -243,14 +243,14 @@ static enum status begin_partition(struct kafka *k, const struct kafka_sight *s,
     return STATUS_OK;
 }
 
-static void tell_missing(struct kafka *k, struct kafka_topic *t)
+static void tell_missing(const struct kafka *k, struct kafka_topic *t)
 {
     if (!t->missing) {
-        message_line(MESSAGE_WARN, "source", "topic \"%s\" %s: waiting for it", t->name,
-                     t->partition_count > 0 ? "is no longer there" : "does not exist yet");
+        message_line(MESSAGE_WARN, "source", "topic \"%s\" %s: %s", t->name,
+                     t->partition_count > 0 ? "is no longer there" : "does not exist yet",
+                     k->options.once ? "not waiting for it, since this is --once" : "waiting for it");
     }
     t->missing = true;
-    (void)k;
 }
 
 static enum status refuse(struct kafka *k, const struct kafka_sight *s, struct error *err)

@@ -219,7 +219,11 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
         meta.source_xid = 0;
     } else if (outcome != DEBEZIUM_IGNORED) {
         k->received += 1;
-        k->doubtful += outcome == DEBEZIUM_QUARANTINED && is_doubtful(message, &meta);
+        if (outcome == DEBEZIUM_QUARANTINED) {
+            struct bytes item = bytes_of(list->items.data + mark, list->items.len - mark);
+            TRY(source_quarantined(&k->options.output, item, err));
+            k->doubtful += is_doubtful(message, &meta);
+        }
         remember_place(p, &meta);
     }
     add_entry(k, p, list, mark, message, &meta);

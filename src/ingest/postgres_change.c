@@ -145,6 +145,7 @@ enum status postgres_change(struct postgres *p, const struct pgoutput_message *m
     if (bad) { /* the change is kept as it came, in its place */
         p->out.len = mark;
         event_append_quarantine(&p->out, origin, cause.text, raw);
+        TRY(source_quarantined(&p->options.output, bytes_of(p->out.data + mark, p->out.len - mark), err));
     }
     if (p->scratch.next != NULL) {
         arena_reset(&p->scratch);

@@ -53,6 +53,7 @@ enum status postgres_commit_item(struct postgres *p, size_t mark, const char *or
         memcpy(raw, p->out.data + mark, sizeof raw);
         p->out.len = mark;
         event_append_quarantine(&p->out, origin, reason, bytes_of(raw, sizeof raw));
+        TRY(source_quarantined(&p->options.output, bytes_of(p->out.data + mark, p->out.len - mark), err));
     }
     return p->out.len < SOURCE_CHUNK_BYTES ? STATUS_OK : hand_full_chunk(p, mark, err);
 }
@@ -84,7 +85,6 @@ enum status postgres_commit_end(struct postgres *p, uint64_t lsn, struct error *
 
 enum status postgres_commit_abandon(struct postgres *p, struct error *err)
 {
-    bool handed = p->chunk_handed;
     buffer_reset(&p->out);
     arena_reset(&p->scratch);
     if (p->commit_begun) {
@@ -93,7 +93,7 @@ enum status postgres_commit_abandon(struct postgres *p, struct error *err)
     }
     p->commit_begun = false;
     p->chunk_handed = false;
-    return handed ? p->options.output.abandon(p->options.output.ctx, err) : STATUS_OK;
+    return p->options.output.abandon(p->options.output.ctx, err);
 }
 
 enum status postgres_commit_position(struct postgres *p, uint64_t lsn, struct error *err)

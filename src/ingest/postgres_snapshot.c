@@ -294,6 +294,7 @@ static enum status take_row(struct postgres *p, struct bytes line, struct error 
     if (bad) {
         p->out.len = mark;
         event_append_quarantine(&p->out, origin, cause.text, line);
+        TRY(source_quarantined(&p->options.output, bytes_of(p->out.data + mark, p->out.len - mark), err));
     }
     if (p->scratch.next != NULL) {
         arena_reset(&p->scratch);

@@ -1,9 +1,12 @@
 /* Finds the kind of source by its URL; the source "none", which never has anything, lives here too. */
 #include "ingest/source.h"
 
+#include "base/arena.h"
 #include "base/memory.h"
+#include "event/event.h"
 #include "ingest/source_methods.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ---- none ---- */
@@ -75,6 +78,21 @@ const struct source_methods source_none_methods = {.matches = none_matches,
                                                    .timeout_ms = none_timeout_ms,
                                                    .acknowledge = none_acknowledge,
                                                    .status = none_status};
+
+/* ---- what the kinds share ---- */
+
+enum status source_quarantined(const struct source_output *output, struct bytes item, struct error *err)
+{
+    struct packed_reader r = packed_reader_of(item);
+    struct arena none = ARENA_EMPTY; /* a QUARANTINE item needs none */
+    struct event e;
+    if (output->quarantined == NULL) {
+        return STATUS_OK;
+    }
+    TRY(event_read(&r, &none, &e, err));
+    assert(e.kind == EVENT_QUARANTINE);
+    return output->quarantined(output->ctx, e.origin, e.reason, err);
+}
 
 /* ---- dispatch ---- */
 

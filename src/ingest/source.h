@@ -22,6 +22,10 @@ struct source_output {
     void *ctx;
     enum status (*append)(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err);
     enum status (*abandon)(void *ctx, struct error *err); /* forget the unfinished commit */
+    /* A QUARANTINE item was made; told before the chunk it is in is appended, forgotten with an abandoned commit. A
+     * failure, where there are too many, is final: what is not in a whole commit yet will be read again. May be
+     * NULL. */
+    enum status (*quarantined)(void *ctx, struct bytes origin, struct bytes reason, struct error *err);
 };
 
 struct source_options {

@@ -30,6 +30,9 @@ enum {
 };
 _Static_assert(SOURCE_CHUNK_BYTES * 4 <= SOURCE_CHUNK_BYTES_MAX, "a chunk must hold several ordinary items");
 
+/* Tells the output of the QUARANTINE item that `item` begins with. */
+enum status source_quarantined(const struct source_output *output, struct bytes item, struct error *err);
+
 extern const struct source_methods source_postgres_methods; /* postgresql://, postgres://, key=value */
 extern const struct source_methods source_kafka_methods;    /* kafka://host:port,... */
 extern const struct source_methods source_file_methods;     /* file:PATH and - */

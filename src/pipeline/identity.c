@@ -1,4 +1,5 @@
-/* Map "meta": "identity" = one line a table or view, "schema" = the schema files' text, "name", "store_id" = le64. The
+/* Map "meta": "identity" = one line a table or view, "schema" = the schema files' text, "name", "store_id" and
+ * "events" = le64. The
  * lines are compared as a set: order in the files does not matter, names of files and white space neither. */
 #include "pipeline/identity.h"
 
@@ -71,14 +72,15 @@ static bool has_line(struct bytes text, struct bytes line)
     return false;
 }
 
-/* Appends the "table x.y" or "view x.y" of each line of `a` that is not in `b`. */
+/* Appends the "table x.y" or "view x.y" of each line of `a` that is not in `b`. The last plan may leave an empty one.
+ */
 static void print_missing(struct bytes a, struct bytes b, const char *words, struct buffer *out)
 {
     for (size_t at = 0; at < a.len;) {
         const uint8_t *end = memchr(a.data + at, '\n', a.len - at);
         size_t len = end == NULL ? a.len - at : (size_t)(end - (a.data + at)) + 1;
         struct bytes line = bytes_of(a.data + at, len);
-        if (!has_line(b, line)) {
+        if (len > 1 && !has_line(b, line)) {
             const uint8_t *open = memchr(line.data, '(', line.len);
             int head = open == NULL ? (int)line.len : (int)(open - line.data) - 1;
             buffer_printf(out, "%s%.*s %s", out->len > 0 ? ", " : "", head, (const char *)line.data, words);
@@ -115,17 +117,36 @@ static uint64_t random_id(void)
     return id;
 }
 
-enum status identity_store_id(struct store *store, uint64_t *out, struct error *err)
+static enum status get_number(struct store *store, const char *key, uint64_t *out, struct error *err)
 {
     *out = 0;
     struct store_map *meta;
     TRY(store_map_open(store, "meta", &meta, err));
     struct bytes value;
-    enum status st = store_get(meta, bytes_of("store_id", 8), &value, err);
+    enum status st = store_get(meta, bytes_of(key, strlen(key)), &value, err);
     if (st == STATUS_OK && value.len == 8) {
         *out = load_le64(value.data);
     }
     return st == STATUS_NOT_FOUND ? STATUS_OK : st;
+}
+
+enum status identity_store_id(struct store *store, uint64_t *out, struct error *err)
+{
+    return get_number(store, "store_id", out, err);
+}
+
+enum status identity_events(struct store *store, uint64_t *out, struct error *err)
+{
+    return get_number(store, "events", out, err);
+}
+
+enum status identity_note_events(struct store *store, uint64_t events, struct error *err)
+{
+    struct store_map *meta;
+    uint8_t value[8];
+    store_le64(value, events);
+    TRY(store_map_open(store, "meta", &meta, err));
+    return put_text(meta, "events", bytes_of(value, sizeof value), err);
 }
 
 static enum status compare(struct bytes stored, struct bytes now, const char *store_path_words, struct error *err)

@@ -30,7 +30,9 @@ struct pipeline_options {
     int64_t source_transaction_timeout_us;
     const char *source_time_precision;
     const char *source_unavailable_value;
-    const char *sink_url; /* "none" = keep views in the store only */
+    uint64_t quarantine_max; /* entries; UINT64_MAX = no limit */
+    double quarantine_share; /* of all events, takes the place of the number; 0 = not given */
+    const char *sink_url;    /* "none" = keep views in the store only */
     const char *sink_schema;
     bool once;
     bool replay;                 /* rebuild the state from the log first */

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/message.h"
+#include "pipeline/identity.h"
 
 #include <poll.h>
 
@@ -74,6 +75,20 @@ enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err)
     return unrun ? run_operators(s, chunk.last, chunk.seq, err) : STATUS_OK;
 }
 
+enum status spine_note_events(struct spine *s, struct error *err)
+{
+    return identity_note_events(s->store, s->events_before + flow_change_count(s->flow), err);
+}
+
+uint64_t spine_received(const struct spine *s)
+{
+    struct source_status status = {0};
+    if (s->quota.share > 0 && s->source != NULL) { /* else nobody asks */
+        source_status(s->source, &status);
+    }
+    return status.received;
+}
+
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
 {
     if (s->mid_commit || s->folded == s->checkpoint_begun) {
@@ -85,6 +100,7 @@ enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
                   store_durable_seq_next(s->store) < s->folded)) {
         return STATUS_OK;
     }
+    TRY(spine_note_events(s, err));
     TRY(store_checkpoint_begin(s->store, s->folded, err));
     s->checkpoint_begun = s->folded;
     s->checkpoint_at_us = now + s->options->checkpoint_interval_us;
@@ -96,7 +112,12 @@ static enum status take_source(struct spine *s, struct error *err)
     if (s->source_ended || s->reader_more) { /* what is in the log is folded first: the lag in memory stays bounded */
         return STATUS_OK;
     }
+    TRY(quota_check(&s->quota, spine_received(s), err));
     enum status st = source_poll(s->source, POLL_BUDGET_BYTES, &s->source_more, err);
+    if (s->quota.passed) {
+        *err = s->quota.error;
+        return err->status;
+    }
     if (st == STATUS_END) {
         s->source_ended = true;
         s->source_more = false;
@@ -160,6 +181,7 @@ static bool wait_for_events(struct spine *s, bool may_sleep, bool watch_stop)
 
 static enum status end_drain(struct spine *s, struct error *err)
 {
+    TRY(spine_note_events(s, err));
     TRY(store_checkpoint_begin(s->store, s->folded, err));
     TRY(store_checkpoint_wait(s->store, err));
     s->checkpoint_begun = s->folded;
@@ -193,11 +215,26 @@ static enum status drain(struct spine *s, int64_t deadline_us, struct error *err
     return end_drain(s, err);
 }
 
+/* The quarantine is full: what is whole in the log is all that is taken, and everybody is to have it. Why it ended
+ * stays in `err`. */
+static enum status end_full(struct spine *s, const struct error *err)
+{
+    struct error ignored;
+    s->source_ended = true;
+    if (store_append_abandon(s->store, &ignored) == STATUS_OK) {
+        (void)drain(s, clock_mono_us() + DRAIN_US_MAX, &ignored);
+    }
+    return err->status;
+}
+
 static enum status live(struct spine *s, struct error *err)
 {
     bool stop = false;
     while (!stop) {
-        TRY(turn(s, err));
+        enum status st = turn(s, err);
+        if (st != STATUS_OK) {
+            return s->quota.passed ? end_full(s, err) : st;
+        }
         if (s->source_ended && !s->reader_more && s->options->once) {
             return drain(s, INT64_MAX, err);
         }

@@ -7,6 +7,7 @@
 #include "pipeline/page.h"
 #include "pipeline/pending.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/quota.h"
 #include "pipeline/syncer.h"
 #include "state/store.h"
 
@@ -47,12 +48,16 @@ struct spine {
     struct source *source;
     struct page *page;
     struct link link;
+    struct quota quota;
+    uint64_t events_before;            /* folded into the state by earlier runs */
     const struct catalog_view **views; /* the materialized ones */
     uint32_t view_count;
     char **view_errors; /* heap, NULL = none */
     bool view_errors_dirty;
     uint64_t store_id;
     struct arena arena;
+    bool replay;                /* the state is being rebuilt, as asked or for what was redriven */
+    struct redriven redriven;   /* the log's */
     struct event_schema *known; /* in a replay: the whole log's journal */
     size_t known_count;
     uint64_t run_changes; /* folded before the operators run: the more, the more of them are about the same rows */
@@ -80,6 +85,9 @@ void spine_close(struct spine *s);
 /* Folds up to about a turn's worth of commits, none with seq >= `seq_limit`. */
 enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err);
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err);
+/* Notes in the next checkpoint how many events the state is made of. */
+enum status spine_note_events(struct spine *s, struct error *err);
+uint64_t spine_received(const struct spine *s); /* changes that the source of this run has handed out */
 
 /* link.c */
 enum status link_open(struct spine *s, struct error *err);

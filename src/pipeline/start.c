@@ -78,6 +78,28 @@ static void limit_runs(struct spine *s, uint64_t run)
     s->run_bytes = run / 2 < RUN_BYTES_MIN ? RUN_BYTES_MIN : run / 2;
 }
 
+/* A state that was folded with other redriven entries than the log has now is rebuilt. */
+static enum status read_redriven(struct spine *s, struct error *err)
+{
+    uint64_t folded_with;
+    s->replay = s->options->replay;
+    TRY(redriven_load(&s->redriven, s->options->store_path, err));
+    TRY(flow_redriven_mark(s->store, &folded_with, err));
+    if (s->replay || folded_with == s->redriven.mark) {
+        return STATUS_OK;
+    }
+    if (s->redriven.mark == 0) {
+        return error_set(err, STATUS_CORRUPT, 0,
+                         "%s/log/redriven is gone, with which the state was folded; bring it back from a copy, or run "
+                         "procd with --replay-from 0: what was redriven is then in quarantine again, and \"statectl "
+                         "quarantine redrive\" decodes it anew",
+                         s->options->store_path);
+    }
+    message_line(MESSAGE_INFO, "procd", "the quarantine was redriven: rebuilding the state from the log");
+    s->replay = true;
+    return STATUS_OK;
+}
+
 static enum status open_state(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
@@ -87,8 +109,9 @@ static enum status open_state(struct spine *s, struct error *err)
                    &(struct store_options){
                        .path = o->store_path, .cache_bytes = o->cache_bytes - run, .segment_bytes = o->segment_bytes},
                    err));
+    TRY(read_redriven(s, err));
     uint64_t old_id = 0;
-    if (o->replay) {
+    if (s->replay) {
         TRY(identity_store_id(s->store, &old_id, err));
         TRY(flow_journal_read(s->store, &s->arena, &s->known, &s->known_count, err));
         TRY(store_rebuild_begin(s->store, err));
@@ -103,11 +126,13 @@ static enum status open_state(struct spine *s, struct error *err)
                                          .on_view_error = on_view_error,
                                          .ctx = s,
                                          .known = s->known,
-                                         .known_count = s->known_count},
+                                         .known_count = s->known_count,
+                                         .redriven = &s->redriven},
                   err));
     for (uint32_t v = 0; v < s->view_count; v++) {
         TRY(load_view_error(s, v, err));
     }
+    TRY(identity_events(s->store, &s->events_before, err));
     s->folded = store_checkpoint_seq_next(s->store);
     s->checkpoint_begun = s->folded;
     TRY(page_open(&s->page, o->store_path, true, err));
@@ -123,7 +148,7 @@ static bool asked_to_stop(const struct spine *s)
 /* Folds until `seq_limit` or the log's end, checkpointing on the way. */
 static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *err)
 {
-    const char *what = s->options->replay ? "replay" : "recover";
+    const char *what = s->replay ? "replay" : "recover";
     uint64_t first = s->folded;
     uint64_t last = store_seq_next(s->store) < seq_limit ? store_seq_next(s->store) : seq_limit;
     bool shown = false;
@@ -153,9 +178,9 @@ static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *e
 /* The end of a recovery or replay that took long enough to be told; the state is on disk by then. */
 static void tell_done(const struct spine *s)
 {
-    if (s->progress_shown || s->options->replay) {
+    if (s->progress_shown || s->replay) {
         double seconds = (double)(clock_mono_us() - s->started_us) / 1e6;
-        message_progress(s->options->replay ? "replay" : "recover", true,
+        message_progress(s->replay ? "replay" : "recover", true,
                          "done seq=%" PRIu64 " events=%" PRIu64 " seconds=%.2f events/s=%.0f", s->folded,
                          flow_change_count(s->flow), seconds, (double)flow_change_count(s->flow) / seconds);
     }
@@ -167,7 +192,7 @@ static enum status recover(struct spine *s, struct error *err)
     bool connected = false;
     bool rebuilt = false;
     TRY(link_wait_connected(s, SINK_WAIT_US, &progress, &connected, &rebuilt, err));
-    bool cut = !s->options->replay && connected && !rebuilt && progress.exists && progress.store_id == s->store_id &&
+    bool cut = !s->replay && connected && !rebuilt && progress.exists && progress.store_id == s->store_id &&
                progress.seq_next >= s->folded && progress.seq_next <= store_seq_next(s->store);
     if (cut) {
         TRY(catch_up(s, progress.seq_next, err));
@@ -175,7 +200,8 @@ static enum status recover(struct spine *s, struct error *err)
     }
     s->pending_on = s->link.state != LINK_NONE && pending_base(s->link.pending) != PENDING_BASE_UNKNOWN;
     TRY(catch_up(s, UINT64_MAX, err));
-    if (s->options->replay) {
+    if (s->replay) {
+        TRY(spine_note_events(s, err));
         TRY(store_rebuild_finish(s->store, s->folded, err));
         s->checkpoint_begun = s->folded;
     }
@@ -188,13 +214,24 @@ static enum status recover(struct spine *s, struct error *err)
 static enum status output_append(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err)
 {
     struct spine *s = ctx;
-    return store_append(s->store, chunk, last, seq, err);
+    TRY(store_append(s->store, chunk, last, seq, err));
+    if (last) {
+        quota_commit_ended(&s->quota);
+    }
+    return STATUS_OK;
 }
 
 static enum status output_abandon(void *ctx, struct error *err)
 {
     struct spine *s = ctx;
+    quota_abandoned(&s->quota);
     return store_append_abandon(s->store, err);
+}
+
+static enum status output_quarantined(void *ctx, struct bytes origin, struct bytes reason, struct error *err)
+{
+    struct spine *s = ctx;
+    return quota_add(&s->quota, spine_received(s), origin, reason, err);
 }
 
 static bool known_position(void *ctx, const char *name, uint64_t *value)
@@ -205,24 +242,27 @@ static bool known_position(void *ctx, const char *name, uint64_t *value)
 static enum status open_source(struct spine *s, struct error *err)
 {
     const struct pipeline_options *o = s->options;
-    struct source_options options = {.url = o->source_url,
-                                     .catalog = o->catalog,
-                                     .output = {.ctx = s, .append = output_append, .abandon = output_abandon},
-                                     .position = known_position,
-                                     .position_ctx = s,
-                                     .table_id_next = flow_table_id_next(s->flow),
-                                     .once = o->once,
-                                     .publication = o->source_publication,
-                                     .slot = o->source_slot,
-                                     .create = o->source_create,
-                                     .snapshot_progress = true,
-                                     .kafka = o->kafka,
-                                     .kafka_count = o->kafka_count,
-                                     .topic_prefix = o->source_topic_prefix,
-                                     .transaction_topic = o->source_transaction_topic,
-                                     .transaction_timeout_us = o->source_transaction_timeout_us,
-                                     .time_precision = o->source_time_precision,
-                                     .unavailable_value = o->source_unavailable_value};
+    struct source_options options = {
+        .url = o->source_url,
+        .catalog = o->catalog,
+        .output = {.ctx = s, .append = output_append, .abandon = output_abandon, .quarantined = output_quarantined},
+        .position = known_position,
+        .position_ctx = s,
+        .table_id_next = flow_table_id_next(s->flow),
+        .once = o->once,
+        .publication = o->source_publication,
+        .slot = o->source_slot,
+        .create = o->source_create,
+        .snapshot_progress = true,
+        .kafka = o->kafka,
+        .kafka_count = o->kafka_count,
+        .topic_prefix = o->source_topic_prefix,
+        .transaction_topic = o->source_transaction_topic,
+        .transaction_timeout_us = o->source_transaction_timeout_us,
+        .time_precision = o->source_time_precision,
+        .unavailable_value = o->source_unavailable_value};
+    s->quota = (struct quota){.entries_max = o->quarantine_max, .share = o->quarantine_share};
+    quota_begin(&s->quota, s->store, s->flow, s->events_before + flow_change_count(s->flow));
     enum status st = source_open(&s->source, &options, err);
     if (st == STATUS_RETRY && s->source != NULL && !o->once) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);
@@ -257,6 +297,7 @@ void spine_close(struct spine *s)
     }
     mem_free(s->view_errors);
     arena_release(&s->arena);
+    redriven_release(&s->redriven);
     mem_free(s->views);
     *s = (struct spine){0};
 }

@@ -135,6 +135,8 @@ static enum status run(const struct options *o, const struct catalog *catalog, c
                                        .source_transaction_timeout_us = c->source_transaction_timeout_us,
                                        .source_time_precision = c->source_time_precision,
                                        .source_unavailable_value = c->source_unavailable_value,
+                                       .quarantine_max = c->source_quarantine_max.count,
+                                       .quarantine_share = c->source_quarantine_max.share,
                                        .sink_url = c->sink_url,
                                        .sink_schema = c->sink_schema,
                                        .once = o->once,

@@ -27,11 +27,11 @@ class Unavailable(Exception):
     """Why there is no broker to be had here."""
 
 
-def jars(what, version):
-    """The folder of a component's jars; fetched where it is not there yet."""
+def jars(what, version, poms=TEMPLATES):
+    """The folder of a component's jars; fetched where it is not there yet. `poms`: the folder of WHAT.pom.xml."""
     if shutil.which("java") is None:
         raise Unavailable("java is not installed (tools/run/packages.sh kafka)")
-    done = subprocess.run([TEMPLATES / "fetch.sh", what, version], capture_output=True, text=True, timeout=540, check=False)
+    done = subprocess.run([TEMPLATES / "fetch.sh", what, version, poms], capture_output=True, text=True, timeout=540, check=False)
     if done.returncode != 0:
         raise Unavailable(done.stderr.strip().splitlines()[-1])
     return pathlib.Path(done.stdout.strip())

@@ -3,6 +3,7 @@ KAFKA_KILLS sets how often something is killed (default 6), KAFKA_KEEP a folder 
 import contextlib
 import csv
 import decimal
+import json
 import os
 import random
 import re
@@ -580,6 +581,12 @@ def test_the_broker_is_away_when_procd_starts(shop):
     pipe.stop()
 
 
+def test_once_without_any_topic_is_an_error(shop):
+    _, topic, pipe = shop
+    pipe.once(code=1)
+    assert f'there is none of the topics, neither "{topic}"' in pipe.procd.text
+
+
 def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
     broker, topic, pipe = shop
     broker.create(topic)
@@ -590,6 +597,58 @@ def test_values_that_are_no_events_are_quarantined_with_their_place(shop):
     shown = pipe.ctl("quarantine", "show").stdout
     for offset in (1, 4):
         assert f"topic {topic} partition 0 offset {offset}" in shown
+
+
+def test_past_quarantine_max_the_records_stay_with_kafka(shop):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(1), (None, "no json"), (None, "none either"), record(2)])
+    pipe.settings["source.quarantine_max"] = 1
+    pipe.write_config()
+    for _ in range(2):
+        said = pipe.fails("--once")
+        assert "more than source.quarantine_max = 1" in said and f"topic {topic} partition 0 offset 2" in said
+    assert pipe.status()["log_seq_next"] == 0
+    pipe.settings["source.quarantine_max"] = 2
+    pipe.write_config()
+    pipe.once()
+    assert pipe.sink.one("SELECT n FROM total") == 2 and pipe.status()["quarantine"] == 2
+
+
+def placed(op, lsn, i, name=None, price=1, gone=False):
+    """An event with its place in the source; a delete shows nothing of the old row, its key is the record's."""
+    e = json.loads(event(op, after=None if gone else row(i, name, price), lsn=lsn))
+    e["source"]["sequence"] = json.dumps([str(lsn - 1), str(lsn)])
+    return f'{{"id":{i}}}', json.dumps(e)
+
+
+def test_records_out_of_quarantine_are_as_if_they_had_decoded_at_first(shop, folder):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    too_much, far = 10 ** 12, 99999999999  # for numeric(10,2) and int
+    repeated = [placed("u", 20, 1, "odd", too_much), placed("u", 30, 1, "good", 3)]
+    broker.produce(topic, [
+        placed("c", 10, 1, "first"), *repeated, *repeated,  # as Connect does after a restart
+        placed("c", 40, 2, "odd, then deleted", too_much), placed("c", 50, far, "far"), placed("d", 60, far, gone=True), (f'{{"id":{far}}}', None),
+        placed("c", 65, 4, "only odd", too_much), placed("c", 70, 3, "plain"), placed("d", 80, 2, gone=True), ('{"id":2}', None),
+        placed("c", 90, far + 1, "stays"), (f'{{"id":{far + 2}}}', None)])
+    schema = ITEMS + "CREATE MATERIALIZED VIEW items AS SELECT id, name, price FROM shop.item ORDER BY id;\n"
+    pipe.set_schema(schema)
+    pipe.once()
+    assert pipe.status()["quarantine"] == 8, pipe.ctl("quarantine", "list").stdout
+    fixed = schema.replace("id int", "id bigint").replace("numeric(10,2)", "numeric(20,2)")
+    pipe.set_schema(fixed)
+    (got,) = pipe.json("quarantine", "redrive")
+    assert (got["decoded"], got["remain"]) == (8, 0), got
+    pipe.once()
+    assert pipe.dump("items").splitlines()[1:] == ["1,good,3.00", "3,plain,1.00", f"4,only odd,{too_much}.00", f"{far + 1},stays,1.00"]
+    other = harness.Pipeline(folder, pipe.name + "_fresh", fixed, None, None,
+                             {k: v for k, v in pipe.settings.items() if k.startswith(("source.", "kafka."))} | {"kafka.group.id": "fresh"})
+    other.once()
+    assert pipe.status()["quarantine"] == 0
+    assert {k: v for k, v in pipe.digest().items() if k != "all"} == {k: v for k, v in other.digest().items() if k != "all"}
+    assert pipe.sink.one("SELECT n FROM total") == 4
+    assert pipe.ctl("verify").stdout.startswith("same")
 
 
 @pytest.mark.parametrize("version", [kafka.LATEST[0], kafka.OLDER[0]])

@@ -87,6 +87,7 @@ struct world {
     struct row rows[ROWS_MAX];
     size_t row_count;
     size_t quarantined;
+    uint32_t context;                  /* given with each record; what the newest QUARANTINE says afterwards */
     char reason[ERROR_TEXT_BYTES_MAX]; /* of the newest QUARANTINE */
     char items[4096];                  /* kinds and values of the newest record's items, in words */
 };
@@ -287,6 +288,7 @@ static void fold_items(struct world *w, struct bytes items)
         }
         if (e.kind == EVENT_QUARANTINE) {
             w->quarantined += 1;
+            w->context = e.record.context;
             snprintf(w->reason, sizeof w->reason, "%.*s", (int)e.reason.len, (const char *)e.reason.data);
         } else if (e.kind == EVENT_TRUNCATE) {
             for (size_t i = 0; i < w->row_count; i++) {
@@ -305,7 +307,7 @@ static void fold_items(struct world *w, struct bytes items)
 static enum debezium_outcome decode(struct world *w, struct bytes key, struct bytes value, struct debezium_meta *meta)
 {
     struct buffer out = BUFFER_EMPTY;
-    struct debezium_record record = {.key = key, .value = value, .origin = "test offset 7"};
+    struct debezium_record record = {.key = key, .value = value, .origin = "test offset 7", .context = w->context};
     enum debezium_outcome outcome = debezium_decode(w->decoder, &record, &out, meta);
     assert_true((out.len == 0) == (outcome == DEBEZIUM_IGNORED));
     fold_items(w, buffer_bytes(&out));
@@ -551,6 +553,9 @@ static void every_form_of_a_record_is_understood(void **state)
         {UPDATE("t", "{\"id\":1,\"v\":\"x\"}"), "update id=1 v=x"},
         {" { \"schema\" : null , \"payload\" : " CREATE("t", "{\"id\":1,\"v\":null}") " } ", "insert id=1 v=NULL"},
         {"{\"payload\":" CREATE("t", "{\"id\":1,\"v\":null}") ",\"schema\":{}}", "insert id=1 v=NULL"},
+        {"\n{\n  \"schema\" :\n null,\n  \"payload\" :\n " CREATE("t", "{\"id\":1,\"v\":null}") "\n}\n",
+         "insert id=1 v=NULL"},
+        {"{\"\\u0073chema\":{},\"pay\\u006coad\":" CREATE("t", "{\"id\":1,\"v\":null}") "}", "insert id=1 v=NULL"},
         {"{\"before\":{\"id\":1,\"v\":null},\"after\":{\"id\":2,\"v\":\"x\"}," SOURCE("t") ",\"op\":\"u\"}",
          "update id=2 v=x old id=1 v=?"},
         {"{\"before\":{\"id\":1,\"v\":\"a\"},\"after\":{\"id\":1,\"v\":\"x\"}," SOURCE("t") ",\"op\":\"u\"}",
@@ -577,6 +582,13 @@ static void every_form_of_a_record_is_understood(void **state)
              "t") ",\"op\":\"u\"}",
          "update id=1 v=kept"},
         {CREATE("t", "{\"\\u0069d\":1,\"v\":\"\\u00e9\"}"), "insert id=1 v=\xc3\xa9"},
+        {"{\"after\":{\"id\":1,\"v\":\"x\"},\"source\":{\"schema\":\"\\u0073\",\"table\":\"\\u0074\"},\"op\":"
+         "\"\\u0063\"}",
+         "insert id=1 v=x"},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__op\":\"\\u0075\",\"__deleted\":\"f\\u0061lse\"}",
+         "update id=1 v=x"},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__deleted\":\"tr\\u0075e\"}", "delete id=1 v=?"},
+        {UPDATE("t", "{\"id\":1,\"v\":\"\\u005f_debezium_unavailable_value\"}"), "update id=1 v=?"},
     };
     check_samples(samples, sizeof samples / sizeof samples[0], small_schema);
 }
@@ -623,6 +635,15 @@ static void values_are_read_by_the_declared_type(void **state)
                 "\"ia\":[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,"
                 "117,101],\"da\":\"__debezium_unavailable_value\"}"),
          "update id=1 by1=? arr=? ia=? da=?"},
+        {UPDATE("x",
+                "{\"id\":1,\"arr\":[ \"__debezium_unavailable_valu\\u0065\" "
+                "],\"da\":[\"b68a35a7-17ad-35b3-af2a-ae46edb4545a\"],"
+                "\"ia\":[95, 95, 100, 101, 98, 101, 122, 105, 117, 109, 95, 117, 110, 97, 118, 97, 105, 108, 97, 98,"
+                " 108, 101, 95, 118, 97, 108, 117, 101 ]}"),
+         "update id=1 arr=? da=? ia=?"},
+        {UPDATE("x", "{\"id\":1,\"arr\":[\"__debezium_unavailable_value\",\"__debezium_unavailable_value\"],"
+                     "\"ia\":[95,95,100]}"),
+         "update id=1 arr={__debezium_unavailable_value,__debezium_unavailable_value} ia={95,95,100}"},
     };
     check_samples(samples, sizeof samples / sizeof samples[0], small_schema);
 }
@@ -641,6 +662,8 @@ static void what_cannot_be_used_is_quarantined_with_its_reason(void **state)
         {"{\"op\":\"c\",\"after\":{\"id\":1},\"source\":{}}",
          "!an event whose source does not say its schema and table"},
         {"{\"op\":\"z\",\"after\":{\"id\":1}," SOURCE("t") "}", "!an event with the unknown op \"z\""},
+        {"{\"op\":\"\\u0000\",\"after\":{\"id\":1}," SOURCE("t") "}", "!an event with the unknown op \"\""},
+        {"{\"id\":1,\"v\":\"x\",\"__table\":\"t\",\"__op\":\"\\u0000\"}", "!an event with the unknown op \"\""},
         {"{\"op\":\"c\",\"after\":null," SOURCE("t") "}", "!an event of op \"c\" without the new row (after)"},
         {"{\"op\":\"d\",\"before\":null," SOURCE("t") "}", "!a delete without the old row"},
         {"{\"op\":\"d\",\"before\":{\"v\":\"x\"}," SOURCE("t") "}",
@@ -688,6 +711,22 @@ static void what_cannot_be_used_is_quarantined_with_its_reason(void **state)
     struct sample too_deep = {(const char *)deep.data, "!not valid JSON at byte 320: nested too deeply"};
     check_samples(&too_deep, 1, small_schema);
     buffer_release(&deep);
+}
+
+/* What the reader of the log would refuse must not get there. */
+static void a_row_wider_than_a_journal_entry_is_quarantined(void **state)
+{
+    (void)state;
+    struct buffer wide = BUFFER_EMPTY;
+    buffer_append_text(&wide, "{\"id\":1,\"v\":null,\"__table\":\"t\"");
+    for (int i = 3; i <= 1601; i++) {
+        buffer_printf(&wide, ",\"c%d\":null", i);
+    }
+    buffer_append_text(&wide, "}");
+    buffer_append_byte(&wide, '\0');
+    struct sample sample = {(const char *)wide.data, "!a row of 1601 columns is wider than the limit of 1600"};
+    check_samples(&sample, 1, small_schema);
+    buffer_release(&wide);
 }
 
 static void decode_text(struct world *w, const char *key, const char *value, struct debezium_meta *meta)
@@ -855,6 +894,42 @@ static void the_connector_s_settings_can_be_told(void **state)
     mem_free(w);
 }
 
+/* Decodes the last of `records` after the others, where its id is no integer, and then alone where it may be. */
+static void check_again(const char *const *records, size_t count, bool with_context, const char *want)
+{
+    struct world *w = mem_alloc(sizeof *w);
+    struct world *again = mem_alloc(sizeof *again);
+    struct debezium_meta meta;
+    world_open(w, "CREATE TABLE s.t(id int PRIMARY KEY, v text, c numeric(30,0));");
+    world_open(again, "CREATE TABLE s.t(id numeric PRIMARY KEY, v text, c numeric(30,0));");
+    for (size_t i = 0; i < count; i++) {
+        w->context = 0;
+        decode_text(w, "", records[i], &meta);
+        assert_int_equal(w->quarantined, i + 1 == count);
+    }
+    again->context = with_context ? w->context : 0;
+    decode_text(again, "", records[count - 1], &meta);
+    assert_string_equal(again->items, want);
+    world_close(w);
+    world_close(again);
+    mem_free(w);
+    mem_free(again);
+}
+
+static void what_the_decoder_knew_goes_into_quarantine_with_a_record(void **state)
+{
+    (void)state;
+    static const char *const half_a_key_change[] = {
+        "{\"before\":{\"id\":1,\"v\":null,\"c\":null},\"after\":null," SOURCE("t") ",\"op\":\"d\"}",
+        CREATE("t", "{\"id\":1.5,\"v\":\"__debezium_unavailable_value\",\"c\":null}")};
+    check_again(half_a_key_change, 2, true, "schema; insert id=1.5 v=? c=NULL");
+    check_again(half_a_key_change, 2, false, "schema; insert id=1.5 v=__debezium_unavailable_value c=NULL");
+    static const char *const base64_is_usual[] = {CREATE("t", "{\"id\":1,\"v\":null,\"c\":\"AQ==\"}"),
+                                                  CREATE("t", "{\"id\":1.5,\"v\":null,\"c\":\"1234\"}")};
+    check_again(base64_is_usual, 2, true, "schema; insert id=1.5 v=NULL c=-2658824");
+    check_again(base64_is_usual, 2, false, "schema; insert id=1.5 v=NULL c=1234");
+}
+
 static void transactions_and_times_are_told(void **state)
 {
     (void)state;
@@ -863,7 +938,8 @@ static void transactions_and_times_are_told(void **state)
     world_open(w, small_schema);
     decode_text(w, "",
                 "{\"after\":{\"id\":1,\"v\":null},\"source\":{\"schema\":\"s\",\"table\":\"t\",\"ts_ms\":946684801000,"
-                "\"ts_us\":946684801000002},\"transaction\":{\"id\":\"829:27551360\",\"total_order\":1},\"op\":\"c\"}",
+                "\"ts_us\":946684801000002},\"transaction\":{\"id\":\"8\\u00329\\u003a27551360\",\"total_order\":1},"
+                "\"op\":\"c\"}",
                 &meta);
     assert_int_equal(meta.xid, 829);
     assert_int_equal(meta.commit_time_us, 1000002);
@@ -885,8 +961,8 @@ static void a_schema_part_types_undeclared_columns(void **state)
         w, "",
         "{\"schema\":{\"type\":\"struct\",\"fields\":[{\"type\":\"struct\",\"fields\":["
         "{\"type\":\"int32\",\"field\":\"id\"},{\"type\":\"string\",\"field\":\"v\"},"
-        "{\"type\":\"int64\",\"name\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
-        "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"2\"},"
+        "{\"type\":\"int64\",\"n\\u0061me\":\"io.debezium.time.MicroTimestamp\",\"field\":\"at\"},"
+        "{\"type\":\"bytes\",\"name\":\"org.apache.kafka.connect.data.Decimal\",\"parameters\":{\"scale\":\"\\u0032\"},"
         "\"field\":\"d\"},{\"type\":\"array\",\"items\":{\"type\":\"int32\"},\"field\":\"l\"},"
         "{\"type\":\"boolean\",\"field\":\"b\"}],\"field\":\"after\"},"
         "{\"type\":\"struct\",\"field\":\"source\"},{\"type\":\"string\",\"field\":\"op\"}]},\"payload\":" CREATE(
@@ -1035,11 +1111,13 @@ int main(void)
         cmocka_unit_test(every_form_of_a_record_is_understood),
         cmocka_unit_test(values_are_read_by_the_declared_type),
         cmocka_unit_test(what_cannot_be_used_is_quarantined_with_its_reason),
+        cmocka_unit_test(a_row_wider_than_a_journal_entry_is_quarantined),
         cmocka_unit_test(a_new_set_of_columns_gets_a_new_journal_entry),
         cmocka_unit_test(the_record_key_tells_what_to_delete_where_before_does_not),
         cmocka_unit_test(the_second_half_of_a_key_change_may_lack_values),
         cmocka_unit_test(an_insert_that_lacks_values_is_an_update_of_the_old_row),
         cmocka_unit_test(the_connector_s_settings_can_be_told),
+        cmocka_unit_test(what_the_decoder_knew_goes_into_quarantine_with_a_record),
         cmocka_unit_test(transactions_and_times_are_told),
         cmocka_unit_test(a_schema_part_types_undeclared_columns),
         cmocka_unit_test(mutated_records_give_one_change_or_one_quarantine),

@@ -39,6 +39,12 @@ static void write_all(struct buffer *out)
     event_append_truncate(out, 2);
     event_append_position(out, "pg.lsn", UINT64_MAX);
     event_append_quarantine(out, "topic a offset 1", "why", bytes_of("\0\xff", 2));
+    event_append_quarantined_record(out, "topic a partition 0 offset 1", "why",
+                                    &(struct event_record){.raw = bytes_of("{", 1),
+                                                           .topic = bytes_of("a", 1),
+                                                           .key = bytes_of("\0k", 2),
+                                                           .may_repeat = true,
+                                                           .context = 0x91});
     event_append_row(out, EVENT_REMOVE, 300, 0);
 }
 
@@ -84,7 +90,11 @@ static void what_is_written_is_read_back(void **state)
     ok(event_read(&r, &a, &e, &err), &err);
     assert_true(e.kind == EVENT_POSITION && bytes_equal(e.name, bytes_of("pg.lsn", 6)) && e.value == UINT64_MAX);
     ok(event_read(&r, &a, &e, &err), &err);
-    assert_true(e.kind == EVENT_QUARANTINE && bytes_equal(e.raw, bytes_of("\0\xff", 2)));
+    assert_true(e.kind == EVENT_QUARANTINE && !e.has_record && bytes_equal(e.raw, bytes_of("\0\xff", 2)));
+    ok(event_read(&r, &a, &e, &err), &err);
+    assert_true(e.kind == EVENT_QUARANTINE && e.has_record && bytes_equal(e.raw, bytes_of("{", 1)));
+    assert_true(bytes_equal(e.record.raw, e.raw) && bytes_equal(e.record.topic, bytes_of("a", 1)));
+    assert_true(bytes_equal(e.record.key, bytes_of("\0k", 2)) && e.record.may_repeat && e.record.context == 0x91);
     ok(event_read(&r, &a, &e, &err), &err);
     assert_true(e.kind == EVENT_REMOVE && e.table_id == 300 && e.column_count == 0);
     assert_int_equal(event_read(&r, &a, &e, &err), STATUS_END);

@@ -127,8 +127,9 @@ struct world {
     char error_text[1024]; /* the newest reported */
     char error_texts[VIEWS_MAX][1024];
     char saved_texts[VIEWS_MAX][1024];
-    struct buffer chunk; /* being written */
-    uint64_t seq_next;   /* folded */
+    struct buffer chunk;             /* being written */
+    uint64_t seq_next;               /* folded */
+    const struct redriven *redriven; /* NULL = none */
 };
 
 static inline void ok(enum status st, const struct error *err)
@@ -185,15 +186,16 @@ static inline void world_open_store(struct world *w)
                                         .store = w->store,
                                         .on_change = world_change,
                                         .on_view_error = world_error,
-                                        .ctx = w},
+                                        .ctx = w,
+                                        .redriven = w->redriven},
                  &err),
        &err);
 }
 
-static inline void world_open(struct world *w, const char *schema)
+static inline void world_open_redriven(struct world *w, const char *schema, const struct redriven *redriven)
 {
     struct error err;
-    *w = (struct world){0};
+    *w = (struct world){.redriven = redriven};
     snprintf(w->path, sizeof w->path, "/tmp/flow_test_XXXXXX");
     assert_non_null(mkdtemp(w->path));
     ok(sql_load_text(&w->catalog, "test.sql", schema, &err), &err);
@@ -204,6 +206,11 @@ static inline void world_open(struct world *w, const char *schema)
         }
     }
     world_open_store(w);
+}
+
+static inline void world_open(struct world *w, const char *schema)
+{
+    world_open_redriven(w, schema, NULL);
 }
 
 static inline void world_close_store(struct world *w)

@@ -249,6 +249,10 @@ static void strings_give_their_text(void **state)
         struct bytes text = json_value_text(&v, &a);
         assert_int_equal(text.len, strlen(cases[i].text));
         assert_memory_equal(text.data, cases[i].text, text.len);
+        assert_true(json_value_is(&v, cases[i].text));
+        assert_false(json_value_is(&v, "x"));
+        assert_false(json_value_is(&v, "xA\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"));
+        assert_false(json_value_is(&v, "plain and more"));
     }
     arena_release(&a);
 }

@@ -340,7 +340,7 @@ static inline enum status fixture_open_source(struct fixture *f, bool once, stru
 {
     struct source_options options = {.url = f->url,
                                      .catalog = &f->catalog,
-                                     .output = {&f->log, fixture_append, fixture_abandon},
+                                     .output = {.ctx = &f->log, .append = fixture_append, .abandon = fixture_abandon},
                                      .position = fixture_known,
                                      .position_ctx = &f->log,
                                      .table_id_next = 1,

@@ -156,7 +156,7 @@ static enum status open_source(struct fixture *f, bool once, struct error *err)
 {
     struct source_options options = {.url = f->url,
                                      .catalog = &f->catalog,
-                                     .output = {&f->log, append, abandon},
+                                     .output = {.ctx = &f->log, .append = append, .abandon = abandon},
                                      .position = position,
                                      .position_ctx = &f->log,
                                      .table_id_next = 1,

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Runs every linter over the tree and says what each found. Called by `make check`, which exports CC, CPPFLAGS and WARN.
-# Usage: check.sh BUILD OBJECT...
+# Usage: check.sh BUILD FUZZ-BUILD OBJECT...
 set -u
 cd "$(dirname "$0")/../.."
 build=$1
-shift
-mapfile -t files < <(find src state tools bench tests/unit -name '*.[ch]' | sort)
+fuzz_build=$2
+shift 2
+mapfile -t files < <(find src state tools bench tests/unit tests/fuzz -name '*.[ch]' | sort)
 mapfile -t headers < <(printf '%s\n' "${files[@]}" | grep '\.h$')
 mapfile -t units < <(printf '%s\n' "${files[@]}" | grep '\.c$')
 flags="$CPPFLAGS -std=c11 $WARN"
@@ -35,6 +36,7 @@ run "format: as clang-format lays it out" tools/lint/format.sh "${files[@]}"
 # shellcheck disable=SC2086
 run "headers stand alone" tools/lint/headers.sh $CC $flags -- "${headers[@]}"
 run "clang's warnings" second_compiler
+run "fuzz targets, a fixed number of runs" tests/fuzz/run.sh "$fuzz_build" short
 run "symbols: no mutable globals" tools/lint/symbols.sh "$build/libstate.a" "$@"
 run "procd --help names every option" tools/lint/help.sh "$build/procd" src/procd/options.c
 run "statectl --help names every option and verb" tools/lint/help.sh "$build/statectl" tools/statectl/main.c

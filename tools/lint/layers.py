@@ -30,7 +30,7 @@ def room_of(rooms, path):
 
 
 def sources(root):
-    for top in ("src", "state", "tools", "bench", "tests/unit"):
+    for top in ("src", "state", "tools", "bench", "tests/unit", "tests/fuzz"):
         for folder, _, names in sorted(os.walk(os.path.join(root, top))):
             for name in sorted(names):
                 if name.endswith((".c", ".h")):

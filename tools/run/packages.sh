@@ -5,9 +5,10 @@ set -eu
 build="gcc libc6-dev make libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libpg-query-dev libprotobuf-c-dev
        libgmp-dev libinih-dev libsystemd-dev librdkafka-dev"
 run="postgresql-15"
-test="libcmocka-dev libmsgpack-dev python3 python3-pytest python3-psycopg2 postgresql-15 python3-confluent-kafka openssl zstd"
+test="libcmocka-dev libmsgpack-dev libjansson-dev libyajl-dev python3 python3-pytest python3-psycopg2 postgresql-15 python3-confluent-kafka openssl zstd"
 bench="python3 python3-psycopg2 postgresql-15"
 kafka="maven openjdk-17-jre-headless"
+flink="maven openjdk-17-jdk-headless"
 check="clang-14 clang-tidy-14 clang-format-14 python3 binutils libclang-rt-14-dev"
 
 missing=""
@@ -22,7 +23,7 @@ done
 
 echo "Packages missing for '$*':$missing" >&2
 echo "They are installed now from Debian with apt-get (build: compiler and libraries; run: PostgreSQL for the private" >&2
-echo "source and sink clusters; test: test runner; kafka: Java, and Maven to fetch Kafka and Debezium with)." >&2
+echo "source and sink clusters; test: test runner; kafka: Java, and Maven to fetch Kafka and Debezium with; flink: its compiler)." >&2
 sudo=""
 if [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null || { echo "Neither root nor sudo here. Please install by hand: apt-get install$missing" >&2; exit 1; }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
+#include "event/redriven.h"
 #include "plan/catalog.h"
 #include "plan/plan.h"
 #include "state/store.h"
@@ -23,6 +24,8 @@ struct ctl_options {
     bool csv;
     bool sink;
     bool idle;
+    bool dry_run;
+    const char *schema; /* files to add to those of the configuration; NULL = none */
     const char *out;
     const char *lsn;
     const char *seq;
@@ -34,7 +37,11 @@ struct ctl_options {
 
 struct ctl {
     struct ctl_options options;
-    struct store *store; /* read-only */
+    struct store *store;      /* read-only */
+    struct redriven redriven; /* the log's */
+    bool redriven_unfolded;   /* the state was folded with other entries: procd will rebuild it */
+    const char **schemas;     /* the configuration's schema files */
+    size_t schema_count;
     struct catalog catalog;
     char *schema_text;
     char *name;
@@ -52,7 +59,12 @@ int verb_digest(struct ctl *c);
 int verb_verify(struct ctl *c);
 int verb_quarantine(struct ctl *c);
 
+/* redrive.c */
+int verb_redrive(struct ctl *c);
+
 /* main.c */
+/* Reads the log's redriven entries, and whether the state was folded with them. */
+enum status ctl_load_redriven(struct ctl *c, struct error *err);
 /* Prints "statectl: text" and returns `code`. */
 int ctl_fail(int code, const struct error *err);
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -83,6 +95,12 @@ enum status ctl_rows(struct ctl *c, const struct catalog_view *view, const struc
                      enum status (*visit)(void *ctx, const struct ctl_columns *columns, const struct datum *row,
                                           struct error *err),
                      void *ctx, struct error *err);
+
+/* quarantine.c */
+struct quarantine_entry;
+/* Calls `visit` for each entry of the state that is still in quarantine; a nonzero return ends the walk. */
+enum status ctl_quarantine(struct ctl *c, int (*visit)(void *ctx, const struct quarantine_entry *entry), void *ctx,
+                           struct error *err);
 
 /* digest.c */
 /* One hash over the entries of a map, in order. */

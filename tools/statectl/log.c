@@ -156,30 +156,62 @@ static enum status print_item(struct packed_reader *r, const struct event *e, st
     return STATUS_OK;
 }
 
-/* One JSON line an item; earlier commits are read for their journal entries only. */
-static enum status print_chunk(const struct store_chunk *chunk, bool show, struct journal *j, struct buffer *out,
-                               struct error *err)
+struct catting {
+    const struct redriven *redriven;
+    struct journal journal;
+    struct buffer out;
+    bool show; /* earlier commits are read for their journal entries only */
+    uint64_t seq;
+    uint64_t number; /* of the item in its commit */
+};
+
+/* One JSON line. */
+static enum status print_line(struct catting *c, struct packed_reader *r, const struct event *e, bool redriven,
+                              struct arena *a, struct error *err)
+{
+    size_t before = c->out.len;
+    buffer_printf(&c->out, "{\"seq\":%" PRIu64 ",\"kind\":\"%s\"%s", c->seq, event_kind_name(e->kind),
+                  redriven ? ",\"redriven\":true" : "");
+    enum status st = print_item(r, e, &c->journal, a, &c->out, err);
+    buffer_append_text(&c->out, "}\n");
+    if (!c->show || st != STATUS_OK) {
+        c->out.len = before;
+    }
+    if (c->out.len > 65536) {
+        print_flush(&c->out);
+    }
+    return st;
+}
+
+/* What is folded in place of an item. */
+static enum status print_redriven(struct catting *c, const struct redriven_entry *entry, struct arena *a,
+                                  struct error *err)
+{
+    struct packed_reader r = packed_reader_of(entry->items);
+    struct event e;
+    enum status st;
+    while ((st = event_read(&r, a, &e, err)) == STATUS_OK) {
+        TRY(print_line(c, &r, &e, true, a, err));
+    }
+    return st == STATUS_END ? STATUS_OK : st;
+}
+
+static enum status print_chunk(struct catting *c, const struct store_chunk *chunk, struct error *err)
 {
     struct packed_reader r = packed_reader_of(chunk->data);
     struct arena a = ARENA_EMPTY;
-    enum status st = STATUS_OK;
-    while (st == STATUS_OK) {
-        struct event e;
-        st = event_read(&r, &a, &e, err);
-        if (st != STATUS_OK) {
-            break;
-        }
-        size_t before = out->len;
-        buffer_printf(out, "{\"seq\":%" PRIu64 ",\"kind\":\"%s\"", chunk->seq, event_kind_name(e.kind));
-        st = print_item(&r, &e, j, &a, out, err);
-        buffer_append_text(out, "}\n");
-        if (!show || st != STATUS_OK) {
-            out->len = before;
-        }
-        if (out->len > 65536) {
-            print_flush(out);
-        }
+    struct event e;
+    enum status st;
+    c->number = chunk->seq != c->seq ? 0 : c->number;
+    c->seq = chunk->seq;
+    while ((st = event_read(&r, &a, &e, err)) == STATUS_OK) {
+        const struct redriven_entry *entry =
+            e.kind == EVENT_QUARANTINE ? redriven_find(c->redriven, c->seq, c->number) : NULL;
+        TRY_GOTO(done, print_line(c, &r, &e, entry != NULL, &a, err));
+        TRY_GOTO(done, entry == NULL ? STATUS_OK : print_redriven(c, entry, &a, err));
+        c->number += 1;
     }
+done:
     arena_release(&a);
     return st == STATUS_END ? STATUS_OK : st;
 }
@@ -200,21 +232,22 @@ static int log_cat(struct ctl *c)
     }
     struct error err;
     struct store_reader *reader = NULL;
-    struct journal journal = {0};
-    struct buffer out = BUFFER_EMPTY;
-    enum status st = store_reader_open(c->store, 0, &reader, &err);
+    struct catting catting = {.redriven = &c->redriven};
+    enum status st = ctl_load_redriven(c, &err);
+    st = st == STATUS_OK ? store_reader_open(c->store, 0, &reader, &err) : st;
     while (st == STATUS_OK) {
         struct store_chunk chunk;
         st = store_reader_next(reader, &chunk, &err);
         if (st != STATUS_OK || chunk.seq > to) {
             break;
         }
-        st = print_chunk(&chunk, chunk.seq >= from, &journal, &out, &err);
+        catting.show = chunk.seq >= from;
+        st = print_chunk(&catting, &chunk, &err);
         store_reader_recycle(reader);
     }
-    print_flush(&out);
-    buffer_release(&out);
-    arena_release(&journal.arena);
+    print_flush(&catting.out);
+    buffer_release(&catting.out);
+    arena_release(&catting.journal.arena);
     store_reader_close(reader);
     if (st == STATUS_OK || st == STATUS_END) {
         return 0;
@@ -233,6 +266,7 @@ int verb_log(struct ctl *c)
         return log_cat(c);
     } else if (strcmp(what, "verify") == 0) {
         st = store_log_verify(c->store, show_progress, NULL, &err);
+        st = st == STATUS_OK ? ctl_load_redriven(c, &err) : st;
         if (st == STATUS_OK) {
             printf("ok: every block of %" PRIu64 " bytes matches its checksum\n", store_log_bytes(c->store));
         }

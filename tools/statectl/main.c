@@ -1,9 +1,11 @@
-/* statectl: looks at a store, beside procd or without it. Never changes anything in it. */
+/* statectl: looks at a store, beside procd or without it. Changes nothing in it, but for what "quarantine redrive" adds
+ * to its log. */
 #include "ctl.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "config/config.h"
+#include "flow/flow.h"
 #include "pipeline/identity.h"
 #include "procd/version.h"
 #include "sql/sql.h"
@@ -39,7 +41,8 @@ static const struct verb verbs[] = {
     {"verify", verb_verify, true,
      "verify                     replay the log aside and compare: exit 0 same, 1 differs"},
     {"quarantine", verb_quarantine, false,
-     "quarantine list|show [SEQ] what could not be used, with position and reason [--json]"},
+     "quarantine list|show [SEQ] what could not be used, with position and reason [--json]; redrive: decode it again "
+     "(procd stopped)"},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
@@ -62,6 +65,8 @@ static const struct option_row rows[] = {
     {'i', "idle", NULL, "wait: until everything the source has is folded"},
     {'k', "sink", NULL, "wait: and until the sink shows it"},
     {'t', "timeout", "TIME", "wait: at most this long (30s)"},
+    {'d', "dry-run", NULL, "quarantine redrive: say what it would do, change nothing"},
+    {'S', "schema", "FILE", "quarantine redrive: the schema file (else the configuration's)"},
     {'f', "from", "SEQ", "log cat: first commit"},
     {'e', "to", "SEQ", "log cat: last commit"},
     {'h', "help", NULL, "this text"},
@@ -110,6 +115,8 @@ static const char **text_option(struct ctl_options *o, int value)
         return &o->store_path;
     case 'o':
         return &o->out;
+    case 'S':
+        return &o->schema;
     case 'l':
         return &o->lsn;
     case 'n':
@@ -134,6 +141,8 @@ static bool *flag_option(struct ctl_options *o, int value)
         return &o->csv;
     case 'i':
         return &o->idle;
+    case 'd':
+        return &o->dry_run;
     case 'k':
         return &o->sink;
     default:
@@ -196,6 +205,16 @@ enum status ctl_load_catalog(struct ctl *c, struct error *err)
 {
     TRY(identity_schema(c->store, &c->schema_text, &c->name, err));
     return sql_load_text(&c->catalog, "schema in the store", c->schema_text, err);
+}
+
+enum status ctl_load_redriven(struct ctl *c, struct error *err)
+{
+    uint64_t folded_with;
+    redriven_release(&c->redriven);
+    TRY(redriven_load(&c->redriven, c->options.store_path, err));
+    TRY(flow_redriven_mark(c->store, &folded_with, err));
+    c->redriven_unfolded = folded_with != c->redriven.mark;
+    return STATUS_OK;
 }
 
 void ctl_find(const struct ctl *c, const char *name, const struct catalog_view **view,
@@ -264,12 +283,19 @@ int main(int argc, char **argv)
     if (c.options.store_path == NULL) {
         c.options.store_path = config.store;
     }
+    if (c.options.schema != NULL) {
+        config_clear_schemas(&config);
+        (void)config_set(&config, "pipeline.schema", c.options.schema, &err);
+    }
+    c.schemas = config.schemas;
+    c.schema_count = config.schema_count;
     const struct verb *verb = NULL;
     for (size_t i = 0; i < VERB_COUNT; i++) {
         verb = strcmp(verbs[i].name, c.options.verb) == 0 ? &verbs[i] : verb;
     }
     code = verb == NULL ? ctl_usage("unknown verb \"%s\"", c.options.verb) : run_verb(&c, verb);
     catalog_release(&c.catalog);
+    redriven_release(&c.redriven);
     mem_free(c.schema_text);
     mem_free(c.name);
     store_close(c.store);

@@ -49,12 +49,36 @@ static int show(void *ctx, const struct quarantine_entry *e)
     return 0;
 }
 
+struct walk {
+    struct ctl *ctl;
+    int (*visit)(void *ctx, const struct quarantine_entry *entry);
+    void *ctx;
+};
+
+static int visit_open(void *ctx, const struct quarantine_entry *e)
+{
+    const struct walk *w = ctx;
+    bool left = w->ctl->redriven_unfolded && redriven_find(&w->ctl->redriven, e->seq, e->ordinal) != NULL;
+    return left ? 0 : w->visit(w->ctx, e);
+}
+
+enum status ctl_quarantine(struct ctl *c, int (*visit)(void *ctx, const struct quarantine_entry *entry), void *ctx,
+                           struct error *err)
+{
+    struct walk w = {.ctl = c, .visit = visit, .ctx = ctx};
+    TRY(ctl_load_redriven(c, err));
+    return quarantine_entries(c->store, visit_open, &w, err);
+}
+
 int verb_quarantine(struct ctl *c)
 {
     const struct ctl_options *o = &c->options;
     struct showing s = {.json = o->json};
+    if (o->word_count == 1 && strcmp(o->words[0], "redrive") == 0) {
+        return verb_redrive(c);
+    }
     if (o->word_count < 1 || (strcmp(o->words[0], "list") != 0 && strcmp(o->words[0], "show") != 0)) {
-        return ctl_usage("quarantine: say list or show [SEQ]");
+        return ctl_usage("quarantine: say list or show [SEQ], or redrive");
     }
     s.with_raw = strcmp(o->words[0], "show") == 0;
     if (o->word_count > 1) {
@@ -66,7 +90,7 @@ int verb_quarantine(struct ctl *c)
         }
     }
     struct error err;
-    enum status st = quarantine_entries(c->store, show, &s, &err);
+    enum status st = ctl_quarantine(c, show, &s, &err);
     buffer_release(&s.out);
     return st == STATUS_OK ? 0 : ctl_fail(EXIT_NO_ANSWER, &err);
 }

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "base/clock.h"
+#include "flow/view.h"
 #include "pipeline/page.h"
 
 #include <inttypes.h>
@@ -31,23 +32,18 @@ static const char *text_of(struct bytes text, const char *key, char *out, size_t
     return out;
 }
 
-static enum status quarantine_count(struct ctl *c, uint64_t *count, struct error *err)
+static int count_entry(void *ctx, const struct quarantine_entry *entry)
 {
-    struct store_map *map;
-    uint64_t bytes;
-    *count = 0;
-    enum status st = store_map_open(c->store, "quarantine", &map, err);
-    if (st != STATUS_OK) {
-        return st == STATUS_NOT_FOUND ? STATUS_OK : st;
-    }
-    return store_map_stat(map, count, &bytes, err);
+    (void)entry;
+    *(uint64_t *)ctx += 1;
+    return 0;
 }
 
 /* What the last checkpoint knows, in the page's words. */
 static enum status text_of_checkpoint(struct ctl *c, struct buffer *out, struct error *err)
 {
-    uint64_t quarantined;
-    TRY(quarantine_count(c, &quarantined, err));
+    uint64_t quarantined = 0;
+    TRY(ctl_quarantine(c, count_entry, &quarantined, err));
     buffer_printf(out,
                   "seq_next=%" PRIu64 "\ncheckpoint_seq_next=%" PRIu64 "\nlog_seq_next=%" PRIu64
                   "\nsource=stopped\nsink=stopped\nquarantine=%" PRIu64 "\n",

@@ -55,7 +55,7 @@ static enum status fold_aside(struct ctl *c, struct store *scratch, struct error
     enum status st;
     uint64_t seq = 0;
     struct store_chunk chunk = {.last = true};
-    struct flow_options options = {.catalog = &c->catalog, .store = scratch};
+    struct flow_options options = {.catalog = &c->catalog, .store = scratch, .redriven = &c->redriven};
     struct event_schema *known;
     TRY_GOTO(done, flow_journal_read(c->store, &arena, &known, &options.known_count, err));
     options.known = known;
@@ -145,6 +145,14 @@ int verb_verify(struct ctl *c)
     }
     struct error err;
     struct store *scratch = NULL;
+    if (ctl_load_redriven(c, &err) != STATUS_OK) {
+        return ctl_fail(err.status == STATUS_CORRUPT ? EXIT_ANSWER_BAD : EXIT_NO_ANSWER, &err);
+    }
+    if (c->redriven_unfolded) {
+        (void)error_set(&err, STATUS_MISMATCH, 0,
+                        "the quarantine was redriven after the state was folded: start procd, which rebuilds it");
+        return ctl_fail(EXIT_NO_ANSWER, &err);
+    }
     enum status st = store_open(&scratch, &(struct store_options){.path = path}, &err);
     if (st == STATUS_OK) {
         st = fold_aside(c, scratch, &err);

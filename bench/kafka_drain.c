@@ -1,0 +1,123 @@
+/* kafka_drain BROKERS TOPIC...: the yardstick of the Kafka benchmark: takes every record that partition 0 of the topics
+ * has when it starts, with the properties that procd gives librdkafka, and drops it. */
+#include <librdkafka/rdkafka.h>
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MESSAGES = 1024, TOPICS_MAX = 16, TIMEOUT_MS = 30000 };
+
+/* As in the Kafka source's client. */
+static const char *const properties[][2] = {
+    {"client.id", "logfold"},
+    {"group.id", "logfold"},
+    {"isolation.level", "read_committed"},
+    {"topic.metadata.refresh.interval.ms", "5000"},
+    {"fetch.wait.max.ms", "500"},
+    {"queued.min.messages", "1000000"},
+    {"queued.max.messages.kbytes", "32768"},
+    {"fetch.max.bytes", "4194304"},
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"},
+    {"allow.auto.create.topics", "false"},
+};
+
+struct drain {
+    rd_kafka_t *client;
+    const char *names[TOPICS_MAX];
+    int topic_count;
+    int64_t left; /* offsets below the topics' ends */
+    uint64_t records;
+    uint64_t bytes;
+};
+
+static void need(bool ok, const char *what, const char *why)
+{
+    if (!ok) {
+        fprintf(stderr, "kafka_drain: could not %s: %s\n", what, why);
+        exit(1);
+    }
+}
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char reason[512];
+    need(rd_kafka_conf_set(conf, name, value, reason, sizeof reason) == RD_KAFKA_CONF_OK, name, reason);
+}
+
+static void open_client(struct drain *d, const char *brokers)
+{
+    char reason[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    set(conf, "bootstrap.servers", brokers);
+    for (size_t i = 0; i < sizeof properties / sizeof properties[0]; i++) {
+        set(conf, properties[i][0], properties[i][1]);
+    }
+    d->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, reason, sizeof reason);
+    need(d->client != NULL, "start the client", reason);
+    (void)rd_kafka_poll_set_consumer(d->client);
+}
+
+static void assign(struct drain *d)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(d->topic_count);
+    for (int i = 0; i < d->topic_count; i++) {
+        int64_t low;
+        int64_t high;
+        rd_kafka_resp_err_t got = rd_kafka_query_watermark_offsets(d->client, d->names[i], 0, &low, &high, TIMEOUT_MS);
+        need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a topic's end", rd_kafka_err2str(got));
+        d->left += high - low;
+        rd_kafka_topic_partition_list_add(list, d->names[i], 0)->offset = low;
+    }
+    rd_kafka_resp_err_t got = rd_kafka_assign(d->client, list);
+    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "assign the topics", rd_kafka_err2str(got));
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void take(struct drain *d, rd_kafka_message_t *message)
+{
+    if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        d->records += 1;
+        d->bytes += message->len + message->key_len;
+        d->left -= 1;
+    } else { /* the end of one that is empty, or met before the others' */
+        need(message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF, "read", rd_kafka_message_errstr(message));
+    }
+    rd_kafka_message_destroy(message);
+}
+
+int main(int argc, char **argv)
+{
+    struct drain d = {.topic_count = argc - 2};
+    static rd_kafka_message_t *messages[MESSAGES];
+    if (argc < 3 || d.topic_count > TOPICS_MAX) {
+        fprintf(stderr, "usage: kafka_drain BROKERS TOPIC...\n");
+        return 64;
+    }
+    for (int i = 0; i < d.topic_count; i++) {
+        d.names[i] = argv[i + 2];
+    }
+    open_client(&d, argv[1]);
+    assign(&d);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(d.client);
+    while (d.left > 0) {
+        ssize_t count = rd_kafka_consume_batch_queue(queue, 0, messages, MESSAGES); /* it would wait for all 1024 */
+        if (count == 0) {
+            messages[0] = rd_kafka_consume_queue(queue, TIMEOUT_MS);
+            count = messages[0] != NULL;
+            need(count > 0, "read", "nothing came");
+        }
+        for (ssize_t i = 0; i < count; i++) {
+            take(&d, messages[i]);
+        }
+    }
+    printf("records=%" PRIu64 " bytes=%" PRIu64 "\n", d.records, d.bytes);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_destroy_flags(d.client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return 0;
+}

@@ -1,0 +1,281 @@
+/* Two ways to compare: by pieces, where values that have been the same so far belong to the literal text, and by slots,
+ * where no value does. The second one is for finding out which values are not the same after all: each slot stops being
+ * constant at most once, so it is soon not needed. */
+#include "ingest/debezium_shape.h"
+
+#include "base/memory.h"
+#include "ingest/debezium_document.h"
+
+#include <string.h>
+
+struct slot {
+    uint32_t at; /* in the text, a string's quotes included */
+    uint32_t len;
+    unsigned depth; /* containers around it, from the payload's own */
+    bool constant;
+    struct json_value *to;
+    struct json_value seen; /* while slots are compared */
+};
+
+/* Literal text and the slot behind it. */
+struct piece {
+    uint32_t at;
+    uint32_t len;
+    unsigned depth;
+    struct json_value *to; /* NULL: the end */
+};
+
+struct debezium_shape {
+    uint8_t *text; /* of the document it was learned from */
+    size_t len;
+    struct slot *slots;
+    size_t slot_count;
+    struct piece *pieces;
+    struct debezium_document document;
+};
+
+static void release(struct debezium_shape *shape)
+{
+    mem_free(shape->text);
+    mem_free(shape->slots);
+    mem_free(shape->pieces);
+    debezium_document_release(&shape->document);
+    mem_free(shape);
+}
+
+void debezium_shapes_release(struct debezium_shapes *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        release(s->items[i]);
+    }
+    s->count = 0;
+}
+
+/* ---- comparing ---- */
+
+static bool take_literal(struct json_scan *s, const uint8_t *text, size_t len)
+{
+    if ((size_t)(s->end - s->next) < len || memcmp(s->next, text, len) != 0) {
+        return false;
+    }
+    s->next += len;
+    return true;
+}
+
+static bool match_pieces(const struct debezium_shape *shape, struct json_scan s, const uint8_t **end)
+{
+    unsigned depth = s.depth;
+    const struct piece *p = shape->pieces;
+    for (;; p++) {
+        if (!take_literal(&s, shape->text + p->at, p->len)) {
+            return false;
+        }
+        if (p->to == NULL) {
+            break;
+        }
+        s.depth = depth + p->depth;
+        if (!json_scan_value(&s, p->to)) {
+            return false;
+        }
+    }
+    *end = s.next;
+    return true;
+}
+
+/* Where literals end, the slots' values in `seen`. */
+static bool match_slots(struct debezium_shape *shape, struct json_scan s, const uint8_t **end)
+{
+    unsigned depth = s.depth;
+    size_t at = 0;
+    for (size_t i = 0; i < shape->slot_count; i++) {
+        struct slot *slot = &shape->slots[i];
+        s.depth = depth + slot->depth;
+        if (!take_literal(&s, shape->text + at, slot->at - at) || !json_scan_value(&s, &slot->seen)) {
+            return false;
+        }
+        at = slot->at + slot->len;
+    }
+    if (!take_literal(&s, shape->text + at, shape->len - at)) {
+        return false;
+    }
+    *end = s.next;
+    return true;
+}
+
+static void find_pieces(struct debezium_shape *shape)
+{
+    uint32_t at = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < shape->slot_count; i++) {
+        const struct slot *slot = &shape->slots[i];
+        if (!slot->constant) {
+            shape->pieces[count++] =
+                (struct piece){.at = at, .len = slot->at - at, .depth = slot->depth, .to = slot->to};
+            at = slot->at + slot->len;
+        }
+    }
+    shape->pieces[count] = (struct piece){.at = at, .len = (uint32_t)shape->len - at};
+}
+
+/* After match_slots: what differs is constant no longer. */
+static void loosen(struct debezium_shape *shape)
+{
+    for (size_t i = 0; i < shape->slot_count; i++) {
+        struct slot *slot = &shape->slots[i];
+        bool same = slot->constant && slot->seen.kind == slot->to->kind && bytes_equal(slot->seen.text, slot->to->text);
+        if (!same) {
+            slot->constant = false;
+            *slot->to = slot->seen;
+        }
+    }
+    find_pieces(shape);
+}
+
+/* An envelope's op must be text, or it is none; it may be any slot's value by now. */
+static bool is_as_learned(const struct debezium_shape *shape)
+{
+    const struct json_value *op = shape->document.at.op;
+    return op == NULL || op->kind == JSON_STRING;
+}
+
+/* `*scan` steps over the text where it has the shape. */
+static bool match(struct debezium_shape *shape, struct json_scan *scan)
+{
+    const uint8_t *end = NULL;
+    if (!match_pieces(shape, *scan, &end)) {
+        if (!match_slots(shape, *scan, &end)) {
+            return false;
+        }
+        loosen(shape);
+    }
+    if (!is_as_learned(shape)) {
+        return false;
+    }
+    scan->next = end;
+    return true;
+}
+
+static void move_to_front(struct debezium_shapes *s, size_t at)
+{
+    struct debezium_shape *found = s->items[at];
+    memmove(&s->items[1], &s->items[0], at * sizeof s->items[0]);
+    s->items[0] = found;
+}
+
+struct debezium_document *debezium_shapes_match(struct debezium_shapes *s, struct json_scan *scan)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        if (match(s->items[i], scan)) {
+            move_to_front(s, i);
+            return &s->items[0]->document;
+        }
+    }
+    return NULL;
+}
+
+/* ---- learning ---- */
+
+static bool is_inside(struct bytes part, struct bytes text)
+{
+    return part.data >= text.data && part.data + part.len <= text.data + text.len;
+}
+
+static bool can_be_copied(const struct debezium_members *m, struct bytes text)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (!is_inside(m->items[i].name, text)) { /* it had escapes */
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct bytes moved(struct bytes part, struct bytes from, const uint8_t *to)
+{
+    return bytes_of(to + (part.data - from.data), part.len);
+}
+
+static void add_slot(struct debezium_shape *shape, struct bytes text, unsigned depth, struct json_value *value)
+{
+    bool quoted = value->kind == JSON_STRING;
+    struct slot *slot = &shape->slots[shape->slot_count];
+    shape->slot_count += 1;
+    *slot = (struct slot){.at = (uint32_t)(value->text.data - text.data - quoted),
+                          .len = (uint32_t)(value->text.len + 2 * quoted),
+                          .depth = depth,
+                          .constant = true,
+                          .to = value};
+    value->text = moved(value->text, text, shape->text);
+}
+
+/* Copies `from`, making a slot of every value but of those that the document enters, and those that it would. */
+static void copy_members(struct debezium_shape *shape, struct bytes text, unsigned depth,
+                         struct debezium_document *from, const struct debezium_members *members,
+                         struct debezium_members *to)
+{
+    *to = (struct debezium_members){
+        .count = members->count, .capacity = members->count + 1, .is_object = members->is_object};
+    to->items = mem_zalloc(to->capacity * sizeof *to->items);
+    for (size_t i = 0; i < members->count; i++) {
+        struct debezium_member *member = &to->items[i];
+        *member = members->items[i];
+        member->name = moved(member->name, text, shape->text);
+        struct debezium_members *part = depth == 1 ? debezium_document_part(from, member->name) : NULL;
+        if (part == NULL) {
+            add_slot(shape, text, depth, &member->value);
+            continue;
+        }
+        member->value.text = bytes_of(shape->text, 0); /* never looked at */
+        if (members->items[i].value.kind == JSON_OBJECT) {
+            copy_members(shape, text, depth + 1, from, part, debezium_document_part(&shape->document, member->name));
+        }
+    }
+}
+
+static size_t count_values(const struct debezium_document *d)
+{
+    return d->all.count + d->before.count + d->after.count + d->source.count + d->transaction.count;
+}
+
+/* An envelope, or a row without members that might be entered: there, nobody looks at a part's own text. */
+static bool has_shape(struct debezium_document *d, struct bytes text)
+{
+    bool fine = text.len <= DEBEZIUM_SHAPE_BYTES_MAX && can_be_copied(&d->all, text) &&
+                can_be_copied(&d->before, text) && can_be_copied(&d->after, text) && can_be_copied(&d->source, text) &&
+                can_be_copied(&d->transaction, text);
+    for (size_t i = 0; fine && d->at.op == NULL && i < d->all.count; i++) {
+        fine = debezium_document_part(d, d->all.items[i].name) == NULL;
+    }
+    return fine;
+}
+
+static struct debezium_shape *learn(struct bytes text, struct debezium_document *document)
+{
+    struct debezium_shape *shape = mem_zalloc(sizeof *shape);
+    size_t count = count_values(document);
+    shape->text = mem_alloc(text.len + 1);
+    shape->len = text.len;
+    memcpy(shape->text, text.data, text.len);
+    shape->slots = mem_zalloc((count + 1) * sizeof *shape->slots);
+    shape->pieces = mem_zalloc((count + 1) * sizeof *shape->pieces);
+    copy_members(shape, text, 1, document, &document->all, &shape->document.all);
+    debezium_document_find_places(&shape->document);
+    find_pieces(shape);
+    return shape;
+}
+
+void debezium_shapes_learn(struct debezium_shapes *s, struct bytes text, struct debezium_document *document)
+{
+    if (!has_shape(document, text)) {
+        return;
+    }
+    if (s->count == DEBEZIUM_SHAPES_MAX) {
+        s->count -= 1;
+        release(s->items[s->count]);
+    }
+    s->items[s->count] = learn(text, document);
+    s->serial_next += 1;
+    s->items[s->count]->document.shape = s->serial_next;
+    s->count += 1;
+    move_to_front(s, s->count - 1);
+}
