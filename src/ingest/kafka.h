@@ -22,6 +22,7 @@ enum {
     KAFKA_POLL_RECORDS = 16384, /* of a poll: what is sorted and made commits of together */
     KAFKA_ORIGIN_BYTES = 400,
     KAFKA_DETAIL_BYTES = 256,
+    KAFKA_ALIKE = 262144,
     KAFKA_LATE_MAX = 64 /* transactions that were committed before they were whole: remembered */
 };
 
@@ -186,6 +187,7 @@ struct kafka {
     size_t waiting_first;
     size_t waiting_count;
     size_t waiting_capacity;
+    uint32_t *alike;        /* by low bits of the xid: how many wait */
     uint64_t arrived;       /* of the first one */
     uint64_t doubtful;      /* quarantined records that do not say their transaction */
     uint64_t newest_lsn;    /* of the newest END that was committed */

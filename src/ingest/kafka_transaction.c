@@ -29,6 +29,7 @@ enum { NOTICE_US = 30000000, WAITING_MAX = 100000 };
 
 void kafka_transaction_open(struct kafka *k)
 {
+    k->alike = mem_zalloc(KAFKA_ALIKE * sizeof *k->alike);
     k->progress_at_us = clock_mono_us();
     if (k->options.position != NULL) {
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_lsn", &k->newest_lsn);
@@ -40,6 +41,7 @@ void kafka_transaction_open(struct kafka *k)
 void kafka_transaction_close(struct kafka *k)
 {
     mem_free(k->waiting);
+    mem_free(k->alike);
     mem_free(k->due);
     debezium_transaction_release(&k->markers);
 }
@@ -51,8 +53,17 @@ static struct kafka_transaction *at_hand(struct kafka *k)
     return k->waiting_count > 0 ? &k->waiting[k->waiting_first] : NULL;
 }
 
+/* How many that wait share the xid's low bits: usually none, so that a new one is known to be new at once. */
+static uint32_t *count_alike(struct kafka *k, uint64_t xid)
+{
+    return &k->alike[xid % KAFKA_ALIKE];
+}
+
 static struct kafka_transaction *find_waiting(struct kafka *k, uint64_t xid)
 {
+    if (*count_alike(k, xid) == 0) {
+        return NULL;
+    }
     for (size_t i = k->waiting_count; i > 0; i--) {
         struct kafka_transaction *t = &k->waiting[k->waiting_first + i - 1];
         if (t->xid == xid) {
@@ -73,6 +84,7 @@ static struct kafka_transaction *add_waiting(struct kafka *k, uint64_t xid)
     mem_grow(&k->waiting, &k->waiting_capacity, end + 1, sizeof *k->waiting);
     k->waiting[end] = (struct kafka_transaction){.xid = xid};
     k->waiting_count += 1;
+    *count_alike(k, xid) += 1;
     return &k->waiting[end];
 }
 
@@ -313,6 +325,7 @@ static enum status commit_at_hand(struct kafka *k, struct error *err)
         kafka_commit_moved(k, k->transactions, t.next, t.check);
     }
     note_committed(k, &t);
+    *count_alike(k, t.xid) -= 1;
     k->waiting_first += 1;
     k->waiting_count -= 1;
     k->waiting_first = k->waiting_count == 0 ? 0 : k->waiting_first;
