@@ -55,6 +55,7 @@ struct kafka_partition {
     int32_t number;
     char *position_name; /* "TOPIC:NUMBER" */
     char *check_name;    /* "TOPIC:NUMBER.check" */
+    char *unread_name;   /* "TOPIC:NUMBER.unread" */
     char *origin;        /* "topic TOPIC partition NUMBER offset " and room for digits */
     size_t origin_head;
     bool assigned;
@@ -71,6 +72,10 @@ struct kafka_partition {
     uint64_t once_end;
     bool once_done;
     struct debezium_buried buried;
+    /* With a transaction topic: commits below this LSN were made before this partition was first read (its table was
+     * declared later), so rows of theirs are no repetitions. 0 = read from the first commit on. */
+    uint64_t unread_lsn;
+    bool unread_changed; /* not in the log yet */
     /* The newest place in the source that has arrived: what is before it is a repetition. */
     uint64_t last_commit_lsn;
     uint64_t last_lsn;

@@ -92,6 +92,10 @@ enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err)
         if (checks) {
             event_append_position(&k->out, p->check_name, p->handed_check);
         }
+        if (p->unread_changed) {
+            event_append_position(&k->out, p->unread_name, p->unread_lsn);
+            p->unread_changed = false;
+        }
         p->moved = false;
     }
     if (k->newest_changed) {
