@@ -56,6 +56,7 @@ struct kafka_partition {
     int32_t number;
     char *position_name; /* "TOPIC:NUMBER" */
     char *check_name;    /* "TOPIC:NUMBER.check" */
+    char *unread_name;   /* "TOPIC:NUMBER.unread" */
     char *origin;        /* "topic TOPIC partition NUMBER offset " and room for digits */
     size_t origin_head;
     bool assigned;
@@ -67,12 +68,16 @@ struct kafka_partition {
     uint64_t handed;    /* after the last record that is in a commit */
     uint64_t handed_check;
     bool handed_any;
-    bool moved;    /* `handed` has changed since it was last in a commit */
+    bool moved;    /* `handed` goes into the next commit */
     int64_t high;  /* end of the partition as last heard */
     uint64_t ends; /* an end that was met: nothing to read below it is left */
     uint64_t once_end;
     bool once_done;
     struct debezium_buried buried;
+    /* With a transaction topic: commits below this LSN were made before this partition was first read (its table was
+     * declared later), so rows of theirs are no repetitions. 0 = read from the first commit on. */
+    uint64_t unread_lsn;
+    bool unread_changed; /* not in the log yet */
     /* The newest place in the source that has arrived: what is before it is a repetition. */
     bool last_known;
     uint64_t last_commit_lsn;
@@ -176,6 +181,7 @@ struct kafka {
     uint64_t commit_xid;
     struct kafka_partition **moved;
     size_t moved_count;
+    bool moved_any; /* of these, one has really moved: else no commit is made for them */
     size_t moved_capacity;
     uint64_t seq_handed; /* commits below were handed over */
 
@@ -280,6 +286,8 @@ void kafka_commit_begin(struct kafka *k, int64_t time_us, uint64_t xid);
 enum status kafka_commit_add(struct kafka *k, const struct kafka_list *list, const struct kafka_entry *e,
                              struct error *err);
 void kafka_commit_moved(struct kafka *k, struct kafka_partition *p, uint64_t next, uint64_t check);
+/* The partition's position as it is goes along with the next commit. */
+void kafka_commit_note(struct kafka *k, struct kafka_partition *p);
 /* With `checks`, positions can be verified when they are resumed: true for the last commit of a poll. */
 enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err);
 /* Ends the poll: positions that no commit has, what the group is to be told. */

@@ -62,6 +62,12 @@ void kafka_commit_moved(struct kafka *k, struct kafka_partition *p, uint64_t nex
     p->handed = next;
     p->handed_check = check;
     p->handed_any = true;
+    k->moved_any = true;
+    kafka_commit_note(k, p);
+}
+
+void kafka_commit_note(struct kafka *k, struct kafka_partition *p)
+{
     if (!p->moved) {
         p->moved = true;
         mem_grow(&k->moved, &k->moved_capacity, k->moved_count + 1, sizeof(struct kafka_partition *));
@@ -92,6 +98,10 @@ enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err)
         if (checks) {
             event_append_position(&k->out, p->check_name, p->handed_check);
         }
+        if (p->unread_changed) {
+            event_append_position(&k->out, p->unread_name, p->unread_lsn);
+            p->unread_changed = false;
+        }
         p->moved = false;
     }
     if (k->newest_changed) {
@@ -103,6 +113,7 @@ enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err)
         k->newest_changed = false;
     }
     k->moved_count = 0;
+    k->moved_any = false;
     TRY(hand_over(k, true, err));
     k->commit_begun = false;
     return STATUS_OK;
@@ -191,7 +202,7 @@ static rd_kafka_topic_partition_list_t *offsets_now(const struct kafka *k)
 
 enum status kafka_commit_finish(struct kafka *k, struct error *err)
 {
-    if (!k->commit_begun && (k->moved_count > 0 || k->newest_changed)) {
+    if (!k->commit_begun && (k->moved_any || k->newest_changed)) {
         kafka_commit_begin(k, 0, 0);
         TRY(kafka_commit_end(k, true, err));
     }

@@ -37,11 +37,13 @@ uint64_t kafka_partition_check(const rd_kafka_message_t *message)
 
 static void make_names(struct kafka_partition *p)
 {
-    size_t len = strlen(p->topic->name) + POSITION_DIGITS_MAX + sizeof ":.check";
+    size_t len = strlen(p->topic->name) + POSITION_DIGITS_MAX + sizeof ":.unread";
     p->position_name = mem_alloc(len);
     p->check_name = mem_alloc(len);
+    p->unread_name = mem_alloc(len);
     snprintf(p->position_name, len, "%s:%" PRId32, p->topic->name, p->number);
     snprintf(p->check_name, len, "%s:%" PRId32 ".check", p->topic->name, p->number);
+    snprintf(p->unread_name, len, "%s:%" PRId32 ".unread", p->topic->name, p->number);
     p->origin = mem_alloc(KAFKA_ORIGIN_BYTES);
     int head = snprintf(p->origin, KAFKA_ORIGIN_BYTES - ORIGIN_DIGITS_MAX - 1,
                         "topic %.256s partition %" PRId32 " offset ", p->topic->name, p->number);
@@ -70,6 +72,7 @@ void kafka_partition_free(struct kafka_partition *p)
     kafka_list_release(&p->held);
     mem_free(p->position_name);
     mem_free(p->check_name);
+    mem_free(p->unread_name);
     mem_free(p->origin);
     mem_free(p);
 }
@@ -171,6 +174,28 @@ static enum status check_count(const struct kafka *k, const struct kafka_topic *
     return STATUS_OK;
 }
 
+/* Where commits are in the log already, the rows that they have in this partition are not. That reading has begun goes
+ * along with the next commit, also for a partition that is empty: it is not new to the log another time. */
+static void begin_unread(struct kafka *k, struct kafka_partition *p, bool has_records)
+{
+    if (!k->whole || p->topic->is_transactions) {
+        return;
+    }
+    kafka_commit_note(k, p);
+    if (k->newest_lsn == 0) {
+        return;
+    }
+    p->unread_lsn = k->newest_lsn;
+    p->unread_changed = true;
+    if (!has_records) {
+        return;
+    }
+    message_line(MESSAGE_INFO, "source",
+                 "topic \"%s\" partition %" PRId32
+                 " is new to the log: its rows of transactions that were committed before go in by themselves",
+                 p->topic->name, p->number);
+}
+
 /* Where to begin; the partition's fields are set for it. */
 static enum status resume(struct kafka *k, struct kafka_partition *p, const struct kafka_sight *s, int64_t *start,
                           struct error *err)
@@ -184,6 +209,9 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
     } else if (!known) {
         known = position_of(k, p->position_name, &position);
         checked = known && position_of(k, p->check_name, &check);
+        if (known && position_of(k, p->unread_name, &p->unread_lsn)) {
+            p->unread_changed = false;
+        }
     }
     p->high = s->high;
     p->once_end = (uint64_t)s->high;
@@ -198,6 +226,7 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
         }
         p->handed = (uint64_t)s->low;
         p->once_done = s->high <= s->low;
+        begin_unread(k, p, s->high > s->low);
         return STATUS_OK;
     }
     TRY(check_range(p, position, s->low, s->high, err));

@@ -4,7 +4,8 @@
  * their partition's list until the one at hand has its END and as many rows of the declared tables as that counts; then
  * they are one commit, in the order inside of the transaction. Rows of no transaction (snapshots) go as soon as
  * nothing of their partition is before them, alone or with the commit at hand; so do rows of transactions that
- * were committed already, as the newest END's LSN and time tell: repetitions, and what came late.
+ * were committed already, as the newest END's LSN and time tell: repetitions, what came late, and what a partition
+ * has from before it was read.
  *
  * Memory: what is held is bounded by queued.max.messages.kbytes. Past that, the rows of the transaction at hand go to
  * the log as chunks of its unfinished commit (any size does; if the process ends before, they are read again), and
@@ -162,19 +163,30 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
 
 /* ---- the rows that are held ---- */
 
-/* Of a transaction that ended before the newest that is committed. The stream's first one has no commit before it. */
+/* The commit before its transaction; the stream's first one has none. */
+static uint64_t begins_behind(const struct kafka_entry *e)
+{
+    return e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+}
+
+/* Of a transaction that ended before the newest that is committed. */
 static bool is_older(const struct kafka *k, const struct kafka_entry *e)
 {
-    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    uint64_t behind = begins_behind(e);
     return behind != 0 && behind < k->newest_lsn && e->time_us != 0 &&
            (uint64_t)(e->time_us + DATETIME_EPOCH_US) / 1000 <= k->newest_ms;
+}
+
+/* Its partition was not read yet when its transaction was committed. */
+static bool is_unread(const struct kafka_entry *e)
+{
+    return begins_behind(e) < e->partition->unread_lsn;
 }
 
 /* Sent again after its transaction was committed whole. Where that was not sure it may be what was missing. */
 static bool is_repetition(const struct kafka *k, const struct kafka_entry *e)
 {
-    uint64_t behind = e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
-    return e->xid != 0 && behind >= k->unwhole_lsn && is_older(k, e) && !is_late(k, e->xid);
+    return e->xid != 0 && begins_behind(e) >= k->unwhole_lsn && is_older(k, e) && !is_late(k, e->xid) && !is_unread(e);
 }
 
 /* Of no transaction, or of one that is committed. */
@@ -184,7 +196,8 @@ static bool needs_nothing(struct kafka *k, const struct kafka_entry *e)
         return true;
     }
     bool older = is_older(k, e);
-    if ((older || is_late(k, e->xid)) && !is_repetition(k, e) && e->items_len > 0 && !k->orphans_told) {
+    bool orphan = (older || is_late(k, e->xid)) && !is_repetition(k, e) && !is_unread(e);
+    if (orphan && e->items_len > 0 && !k->orphans_told) {
         message_line(MESSAGE_WARN, "source",
                      "rows of transaction %" PRIu64 " have come after its commit; such rows go with the next commit",
                      e->xid);

@@ -109,12 +109,16 @@ static void print_lsn(struct buffer *out, const char *name, size_t name_len, uin
     }
 }
 
-/* What a Kafka position is verified by: nothing for people. */
-static bool is_check(const char *name, size_t len)
+static bool ends_with(const char *name, size_t len, const char *suffix)
 {
-    static const char suffix[] = ".check";
-    size_t suffix_len = sizeof suffix - 1;
+    size_t suffix_len = strlen(suffix);
     return len > suffix_len && memcmp(name + len - suffix_len, suffix, suffix_len) == 0;
+}
+
+/* What a Kafka position is verified by, and from when on it counts: nothing for people. */
+static bool is_internal(const char *name, size_t len)
+{
+    return ends_with(name, len, ".check") || ends_with(name, len, ".unread");
 }
 
 /* Calls for each "position.NAME=VALUE" line. */
@@ -128,7 +132,7 @@ static void print_positions(struct bytes text, bool json, struct buffer *out)
         const char *equals = memchr(line, '=', len);
         bool known = len > 9 && memcmp(line, "position.", 9) == 0 && equals != NULL;
         size_t name_len = known ? (size_t)(equals - line) - 9 : 0;
-        if (known && (json || !is_check(line + 9, name_len))) {
+        if (known && (json || !is_internal(line + 9, name_len))) {
             if (json) {
                 buffer_printf(out, "%s\"%.*s\":\"", first ? "" : ",", (int)name_len, line + 9);
             } else {
