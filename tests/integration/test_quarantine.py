@@ -253,6 +253,22 @@ def test_two_redrives_one_after_the_other_and_one_with_nothing_to_do(folder, pat
     assert pipe.digest() == digest
 
 
+def test_the_connector_s_settings_count_in_a_redrive_as_well(folder, path):
+    wrong = "CREATE TABLE shop.t (id int PRIMARY KEY, at timestamp(3), v int); CREATE MATERIALIZED VIEW ts AS SELECT id, at, v FROM shop.t ORDER BY id;"
+    settings = {"source.time_precision": "microseconds", "source.unavailable_value": "not sent"}
+    pipe = make(folder, path, wrong, **settings)
+    at = 1709210096789000
+    write(path, [event("c", after={"id": 1, "at": at, "v": 1}, table="t"),
+                 event("c", after={"id": 2, "at": at, "v": 10 ** 12}, table="t"),
+                 event("u", after={"id": 1, "at": "not sent", "v": 10 ** 12}, table="t")])
+    pipe.once()
+    assert pipe.status()["quarantine"] == 2
+    pipe.set_schema(wrong.replace("v int", "v bigint"))
+    assert redrive(pipe)["decoded"] == 2
+    pipe.once()
+    assert pipe.dump("ts").splitlines()[1:] == [f"{i},2024-02-29 12:34:56.789,{10 ** 12}" for i in (1, 2)]
+
+
 def test_a_row_that_was_redriven_can_fail_to_be_applied_and_counts_then(folder, path):
     pipe = make(folder, path, BEFORE)
     write(path, [box("d", 7), box("c", 1)])

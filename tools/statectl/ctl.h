@@ -42,6 +42,8 @@ struct ctl {
     bool redriven_unfolded;   /* the state was folded with other entries: procd will rebuild it */
     const char **schemas;     /* the configuration's schema files */
     size_t schema_count;
+    const char *time_precision; /* the configuration's [source], see debezium_configure */
+    const char *unavailable_value;
     struct catalog catalog;
     char *schema_text;
     char *name;

@@ -289,6 +289,8 @@ int main(int argc, char **argv)
     }
     c.schemas = config.schemas;
     c.schema_count = config.schema_count;
+    c.time_precision = config.source_time_precision;
+    c.unavailable_value = config.source_unavailable_value;
     const struct verb *verb = NULL;
     for (size_t i = 0; i < VERB_COUNT; i++) {
         verb = strcmp(verbs[i].name, c.options.verb) == 0 ? &verbs[i] : verb;

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASONS_MAX = 1000, REASONS_SHOWN_MAX = 20, CACHE_BYTES = 16 * 1024 * 1024, OLD_RAW_BYTES_MAX = 64 * 1024 };
+enum { REASONS_MAX = 1000, REASONS_SHOWN_MAX = 20, CACHE_BYTES = 16 * 1024 * 1024 };
 
 struct reason {
     char *text;
@@ -95,7 +95,7 @@ static const char *find_record(struct redrive *r, const struct event *e, struct 
         return "it came from PostgreSQL's replication, which cannot be decoded again outside of its stream: update the "
                "row in the source, or begin with an empty store";
     }
-    if (e->raw.len >= OLD_RAW_BYTES_MAX) {
+    if (e->raw.len >= DEBEZIUM_BEGINNING_BYTES) {
         return "only the beginning of the record was kept";
     }
     if (e->raw.len == 0) {
@@ -337,6 +337,7 @@ static enum status redrive(struct redrive *r, struct catalog *catalog, struct er
     TRY(ctl_quarantine(c, count_rejected, r, err));
     TRY(next_table_id(r, &table_id_next, err));
     r->decoder = debezium_new(catalog, table_id_next);
+    TRY(debezium_configure(r->decoder, c->time_precision, c->unavailable_value, err));
     TRY(walk_log(r, err));
     return c->options.dry_run || r->decoded == 0 ? STATUS_OK : redriven_save(&r->out, c->options.store_path, err);
 }
