@@ -271,6 +271,8 @@ uint64_t kafka_partition_check(const rd_kafka_message_t *message);
 /* kafka_record.c: one record -> an entry. */
 enum status kafka_record_take(struct kafka *k, struct kafka_partition *p, const rd_kafka_message_t *message,
                               struct error *err);
+
+/* kafka_list.c */
 struct kafka_entry *kafka_list_at(struct kafka_list *l, size_t i);
 size_t kafka_list_count(const struct kafka_list *l);
 struct bytes kafka_list_items(const struct kafka_list *l, const struct kafka_entry *e);
