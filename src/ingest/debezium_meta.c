@@ -5,25 +5,12 @@
 
 #include <string.h>
 
-static bool read_digits(struct bytes text, size_t *at, uint64_t *out)
-{
-    size_t start = *at;
-    uint64_t value = 0;
-    while (*at < text.len && *at - start < 19 && text.data[*at] >= '0' && text.data[*at] <= '9') {
-        value = value * 10 + (text.data[*at] - '0');
-        *at += 1;
-    }
-    *out = value;
-    return *at > start;
-}
-
 /* A nonnegative whole number; 0 where it is none. */
 static uint64_t number_of(const struct json_value *v)
 {
-    size_t at = 0;
     uint64_t value;
-    bool whole = v != NULL && v->kind == JSON_NUMBER && read_digits(v->text, &at, &value) && at == v->text.len;
-    return whole ? value : 0;
+    struct bytes text = v != NULL && v->kind == JSON_NUMBER ? v->text : bytes_of("", 0);
+    return bytes_take_digits(&text, &value) && text.len == 0 ? value : 0;
 }
 
 static int64_t commit_time(const struct json_value *micros, const struct json_value *millis)
@@ -38,28 +25,24 @@ static int64_t commit_time(const struct json_value *micros, const struct json_va
 static uint64_t transaction_xid(const struct json_value *id, struct arena *a)
 {
     struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
-    size_t at = 0;
-    uint64_t xid = 0;
-    if (!read_digits(text, &at, &xid)) {
-        return 0;
-    }
-    return at == text.len || text.data[at] == ':' ? xid : 0;
+    uint64_t xid;
+    bool told = bytes_take_digits(&text, &xid) && (text.len == 0 || text.data[0] == ':');
+    return told ? xid : 0;
 }
 
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
 static uint64_t sequence_commit_lsn(const struct json_value *v, struct arena *a)
 {
-    uint64_t lsn = 0;
-    size_t at = 0;
+    uint64_t lsn;
     if (v == NULL || v->kind != JSON_STRING) {
         return 0;
     }
     bool usual = memchr(v->text.data, 'u', v->text.len) == NULL; /* no escapes but \" */
     struct bytes text = usual ? v->text : json_value_text(v, a);
-    while (at < text.len && memchr("[\\\" ", text.data[at], 4) != NULL) {
-        at += 1;
+    while (text.len > 0 && memchr("[\\\" ", text.data[0], 4) != NULL) {
+        text = bytes_of(text.data + 1, text.len - 1);
     }
-    return read_digits(text, &at, &lsn) ? lsn : 0;
+    return bytes_take_digits(&text, &lsn) ? lsn : 0;
 }
 
 static uint64_t flat_number(const struct debezium_document *doc, const char *name)

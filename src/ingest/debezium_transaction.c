@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 19 };
-
 void debezium_transaction_release(struct debezium_transaction_reader *r)
 {
     debezium_reader_release(&r->reader);
@@ -24,36 +22,23 @@ static bool fail(char reason[static JSON_SCAN_REASON_BYTES], const char *text)
     return false;
 }
 
-/* Leaves the text behind the digits. */
-static bool take_digits(struct bytes *text, uint64_t *out)
-{
-    size_t at = 0;
-    *out = 0;
-    while (at < text->len && at < DIGITS_MAX && text->data[at] >= '0' && text->data[at] <= '9') {
-        *out = *out * 10 + (text->data[at] - '0');
-        at += 1;
-    }
-    *text = bytes_of(text->data + at, text->len - at);
-    return at > 0;
-}
-
 static bool whole_number(const struct json_value *v, uint64_t *out)
 {
     struct bytes text = v != NULL && v->kind == JSON_NUMBER ? v->text : bytes_of("", 0);
-    return take_digits(&text, out) && text.len == 0;
+    return bytes_take_digits(&text, out) && text.len == 0;
 }
 
 static bool read_id(const struct json_value *id, struct arena *a, struct debezium_transaction *out)
 {
     struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
-    if (!take_digits(&text, &out->xid) || out->xid == 0) {
+    if (!bytes_take_digits(&text, &out->xid) || out->xid == 0) {
         return false;
     }
     if (text.len == 0) {
         return true;
     }
     text = bytes_of(text.data + 1, text.len - 1);
-    return text.data[-1] == ':' && (!take_digits(&text, &out->lsn) || text.len == 0);
+    return text.data[-1] == ':' && (!bytes_take_digits(&text, &out->lsn) || text.len == 0);
 }
 
 /* "schema.table", either part with dots in it or not. */

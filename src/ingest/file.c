@@ -31,9 +31,8 @@ enum {
     COMMIT_LINES_MAX = 10000,
     COMMIT_BYTES_MAX = 4 * 1024 * 1024,
     HEAD_BYTES_MAX = 4096,
-    TIMEOUT_MS = 200,           /* where nothing tells of a growing file */
-    TIMEOUT_NOTIFIED_MS = 2000, /* inotify misses changes made on another machine */
-    OFFSET_DIGITS_MAX = 20
+    TIMEOUT_MS = 200,          /* where nothing tells of a growing file */
+    TIMEOUT_NOTIFIED_MS = 2000 /* inotify misses changes made on another machine */
 };
 
 struct source_file {
@@ -107,7 +106,7 @@ static void make_origin(struct source_file *f)
         *p = (unsigned char)*p < 0x80 ? *p : '?';
     }
     f->origin_head = strlen(head);
-    f->origin = mem_alloc(f->origin_head + OFFSET_DIGITS_MAX + 1);
+    f->origin = mem_alloc(f->origin_head + BYTES_DIGITS_MAX + 1);
     memcpy(f->origin, head, f->origin_head + 1);
 }
 
@@ -285,20 +284,6 @@ static enum status add_items(struct source_file *f, struct error *err)
 
 /* ---- lines ---- */
 
-static void set_origin(struct source_file *f)
-{
-    char digits[OFFSET_DIGITS_MAX];
-    size_t at = sizeof digits;
-    uint64_t rest = f->position;
-    do {
-        at -= 1;
-        digits[at] = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    memcpy(f->origin + f->origin_head, digits + at, sizeof digits - at);
-    f->origin[f->origin_head + sizeof digits - at] = '\0';
-}
-
 /* The line's items are in f->items; it takes `bytes` of the input, its end included. */
 static enum status account_line(struct source_file *f, enum debezium_outcome outcome, const struct debezium_meta *meta,
                                 uint64_t bytes, struct error *err)
@@ -343,7 +328,7 @@ static enum status take_line(struct source_file *f, size_t len, size_t end, stru
     struct bytes line = bytes_of(f->in.data + f->in_at, len);
     f->in_at += len + end;
     f->scanned = f->in_at;
-    set_origin(f);
+    bytes_put_digits(f->origin + f->origin_head, f->position);
     if (f->too_long) {
         uint64_t bytes = f->long_bytes + len + end;
         return take_long_line(f, bytes, err);

@@ -16,8 +16,7 @@
 enum {
     CHECK_OFFSET_MASK = 0xffffff,
     PROBE_PARTITIONS = 256, /* that a topic made anew may have less */
-    POSITION_DIGITS_MAX = 12,
-    ORIGIN_DIGITS_MAX = 20
+    POSITION_DIGITS_MAX = 12
 };
 
 static const char begin_anew[] = "what the broker has cannot be joined to what the log has, so begin with an empty "
@@ -45,7 +44,7 @@ static void make_names(struct kafka_partition *p)
     snprintf(p->check_name, len, "%s:%" PRId32 ".check", p->topic->name, p->number);
     snprintf(p->unread_name, len, "%s:%" PRId32 ".unread", p->topic->name, p->number);
     p->origin = mem_alloc(KAFKA_ORIGIN_BYTES);
-    int head = snprintf(p->origin, KAFKA_ORIGIN_BYTES - ORIGIN_DIGITS_MAX - 1,
+    int head = snprintf(p->origin, KAFKA_ORIGIN_BYTES - BYTES_DIGITS_MAX - 1,
                         "topic %.256s partition %" PRId32 " offset ", p->topic->name, p->number);
     p->origin_head = (size_t)head;
 }

@@ -12,22 +12,6 @@
 
 #include <string.h>
 
-enum { DIGITS_MAX = 20 };
-
-static const char *origin_of(struct kafka_partition *p, uint64_t offset)
-{
-    char digits[DIGITS_MAX];
-    size_t at = sizeof digits;
-    do {
-        at -= 1;
-        digits[at] = (char)('0' + offset % 10);
-        offset /= 10;
-    } while (offset > 0);
-    memcpy(p->origin + p->origin_head, digits + at, sizeof digits - at);
-    p->origin[p->origin_head + sizeof digits - at] = '\0';
-    return p->origin;
-}
-
 /* Whether it says where in the source's stream it stands. The first transaction after a snapshot has no commit before
  * it. What a snapshot reads is never a repetition: it is read anew each time. */
 static bool has_place(const struct debezium_meta *meta)
@@ -110,10 +94,11 @@ static enum debezium_outcome decode(struct kafka *k, struct kafka_partition *p, 
                                     const rd_kafka_message_t *message, struct debezium_meta *meta)
 {
     size_t mark = list->items.len;
+    bytes_put_digits(p->origin + p->origin_head, (uint64_t)message->offset);
     struct debezium_record record = {.key = bytes_of(message->key, message->key_len),
                                      .value = bytes_of(message->payload, message->len),
                                      .topic = p->topic->name,
-                                     .origin = origin_of(p, (uint64_t)message->offset),
+                                     .origin = p->origin,
                                      .may_repeat = true,
                                      .buried = &p->buried,
                                      .old_key = old_key,
