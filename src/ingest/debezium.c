@@ -9,6 +9,7 @@
 #include "ingest/debezium_document.h"
 #include "ingest/debezium_meta.h"
 #include "ingest/debezium_quarantine.h"
+#include "ingest/debezium_reader.h"
 #include "ingest/debezium_table.h"
 #include "ingest/debezium_value.h"
 #include "ingest/source_methods.h"
@@ -456,7 +457,7 @@ static enum status complete_insert(struct debezium *d, struct debezium_table *t,
     if (!moved || !(record->in_order || change->second_half)) {
         return STATUS_OK;
     }
-    const struct debezium_document *old = debezium_document_read(&d->keys, key, &d->schemas, &d->arena, reason);
+    const struct debezium_document *old = debezium_reader_read(&d->keys, key, &d->schemas, &d->arena, reason);
     if (old == NULL || !old->all.is_object) {
         return STATUS_OK;
     }
@@ -502,7 +503,7 @@ static enum status delete_row(struct debezium *d, struct debezium_table *t, cons
     }
     const struct debezium_document *key =
         st != STATUS_OK && record->key.len > 0
-            ? debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason)
+            ? debezium_reader_read(&d->keys, record->key, &d->schemas, &d->arena, reason)
             : NULL;
     if (key != NULL) {
         buffer_reset(&d->row);
@@ -650,7 +651,7 @@ static enum status decode_tombstone(struct debezium *d, const struct debezium_re
     if (t == NULL || told || record->key.len == 0) {
         return STATUS_OK;
     }
-    const struct debezium_document *key = debezium_document_read(&d->keys, record->key, &d->schemas, &d->arena, reason);
+    const struct debezium_document *key = debezium_reader_read(&d->keys, record->key, &d->schemas, &d->arena, reason);
     if (key == NULL) {
         return error_set(err, STATUS_INVALID, 0, "a tombstone, maybe a delete, whose key could not be read: %s",
                          reason);
@@ -725,7 +726,7 @@ enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_
     if (value.len == 0 && !record->may_repeat) {
         return DEBEZIUM_IGNORED;
     }
-    d->value = value.len > 0 ? debezium_document_read(&d->values, value, &d->schemas, &d->arena, reason) : NULL;
+    d->value = value.len > 0 ? debezium_reader_read(&d->values, value, &d->schemas, &d->arena, reason) : NULL;
     if (value.len > 0 && d->value == NULL) {
         (void)error_set(&err, STATUS_INVALID, 0, "%s", reason);
         return quarantine(d, record, false, &err, out);

@@ -5,7 +5,6 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "ingest/debezium_schema.h"
-#include "ingest/debezium_shape.h"
 #include "ingest/json.h"
 
 #include <stdbool.h>
@@ -51,21 +50,7 @@ struct debezium_document {
 
 enum { DEBEZIUM_MEMBERS_MAX = 1700 }; /* PostgreSQL's 1600 columns and what Debezium adds */
 
-/* Reads documents that are much alike. Zero-initialised is valid. Memory is kept between reads. */
-struct debezium_reader {
-    struct debezium_document general;
-    struct debezium_shapes shapes;
-    bool no_shapes; /* every document the general way */
-};
-
-void debezium_reader_release(struct debezium_reader *r);
-/* Reads a document; what it hands out borrows `text`, `a`, the cache and the reader, until the next one. NULL with a
- * reason where it is no JSON object (and not null). */
-struct debezium_document *debezium_document_read(struct debezium_reader *r, struct bytes text,
-                                                 struct debezium_schema_cache *schemas, struct arena *a,
-                                                 char reason[static JSON_SCAN_REASON_BYTES]);
-
-/* For debezium_shape.c. The part that a member of the payload is entered as, NULL where it is none. */
+/* The part that a member of the payload is entered as, NULL where it is none. */
 struct debezium_members *debezium_document_part(struct debezium_document *doc, struct bytes name);
 /* Fills `at` from the members. */
 void debezium_document_find_places(struct debezium_document *doc);

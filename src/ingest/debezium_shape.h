@@ -1,6 +1,6 @@
 /* Records that are alike, read in place: the text between the values of one is compared with the next one's.
  *
- * A shape is learned from a document that was read the general way (debezium_document.c). Its slots are the values;
+ * A shape is learned from a document that was read the general way (debezium_reader.c). Its slots are the values;
  * what stands between them must be the same, byte for byte, for another text to have the shape. Every value of that
  * text is then taken by the same strict scanner, so a document read in place is what the general way would have read:
  * any difference in the text between values is no match. Values that have never differed are compared along with the

@@ -102,8 +102,7 @@ bool debezium_transaction_read(struct debezium_transaction_reader *r, const stru
 {
     *out = (struct debezium_transaction){.ended = false};
     arena_reset(&r->arena);
-    const struct debezium_document *document =
-        debezium_document_read(&r->reader, value, &r->schemas, &r->arena, reason);
+    const struct debezium_document *document = debezium_reader_read(&r->reader, value, &r->schemas, &r->arena, reason);
     if (document == NULL) {
         return false;
     }

@@ -4,7 +4,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "ingest/debezium_document.h"
+#include "ingest/debezium_reader.h"
 #include "ingest/debezium_schema.h"
 #include "plan/catalog.h"
 

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "ingest/debezium.h"
-#include "ingest/debezium_document.h"
+#include "ingest/debezium_reader.h"
 #include "sql/sql.h"
 
 #include <setjmp.h> /* before cmocka.h */
@@ -31,7 +31,7 @@ static struct debezium_document *read_text(struct reading *r, const char *text)
 {
     char reason[JSON_SCAN_REASON_BYTES];
     arena_reset(&r->arena);
-    return debezium_document_read(&r->reader, text_of(text), &r->schemas, &r->arena, reason);
+    return debezium_reader_read(&r->reader, text_of(text), &r->schemas, &r->arena, reason);
 }
 
 /* The document, which must have been read in place. */
