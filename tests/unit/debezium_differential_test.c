@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "captures.h"
 #include "debezium_generate.h"
 #include "debezium_reference.h"
 #include "json_mutate.h"
@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 enum { TABLE_COUNT = 6, MODE_COUNT = 5, RECORDS_MAX = 2048, STREAM_RECORDS = 1500, MUTATIONS = 4000, GENERATED = 6000 };
 
@@ -262,43 +261,14 @@ struct capture {
     size_t count;
 };
 
-static char *read_zstd(const char *path, size_t *len)
-{
-    char *packed;
-    size_t packed_len;
-    struct error err;
-    if (file_read_all(path, &packed, &packed_len, &err) != STATUS_OK) {
-        fail_msg("%s (tests run in the project's folder)", err.text);
-    }
-    size_t capacity = 32 * 1024 * 1024;
-    char *text = mem_alloc(capacity);
-    *len = ZSTD_decompress(text, capacity, packed, packed_len);
-    assert_false(ZSTD_isError(*len));
-    mem_free(packed);
-    return text;
-}
-
-/* offset TAB headers TAB key TAB value-length TAB value */
 static void capture_open(struct capture *c, const char *mode, const char *table)
 {
-    char path[256];
     size_t len;
-    snprintf(path, sizeof path, "tests/data/captures/%s/%s.tsv.zst", mode, table);
-    c->text = read_zstd(path, &len);
+    c->text = captures_read(mode, table, &len);
     c->count = 0;
-    for (char *line = c->text, *end; line < c->text + len; line = end + 1) {
-        char *field[5] = {line};
-        end = memchr(line, '\n', (size_t)(c->text + len - line));
-        assert_non_null(end);
-        for (int i = 1; i < 5; i++) {
-            field[i] = memchr(field[i - 1], '\t', (size_t)(end - field[i - 1]));
-            assert_non_null(field[i]);
-            field[i] += 1;
-        }
+    for (char *line = c->text; line < c->text + len; c->count++) {
         assert_true(c->count < RECORDS_MAX);
-        c->keys[c->count] = bytes_of(field[2], (size_t)(field[3] - field[2] - 1));
-        c->values[c->count] = bytes_of(field[4], (size_t)(end - field[4]));
-        c->count += 1;
+        line = captures_record(line, c->text + len, &c->keys[c->count], &c->values[c->count]);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "captures.h"
 #include "event/event.h"
 #include "ingest/debezium.h"
 #include "sql/sql.h"
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zstd.h>
 
 enum { COLUMNS_MAX = 32, ROWS_MAX = 2048, TABLE_COUNT = 6, MODE_COUNT = 5, SHAPES_MAX = 64 };
 
@@ -317,43 +317,17 @@ static enum debezium_outcome decode(struct world *w, struct bytes key, struct by
 
 /* ---- captures ---- */
 
-static char *read_zstd(const char *path, size_t *len)
-{
-    char *packed;
-    size_t packed_len;
-    struct error err;
-    if (file_read_all(path, &packed, &packed_len, &err) != STATUS_OK) {
-        fail_msg("%s (tests run in the project's folder)", err.text);
-    }
-    size_t capacity = 32 * 1024 * 1024;
-    char *text = mem_alloc(capacity);
-    *len = ZSTD_decompress(text, capacity, packed, packed_len);
-    assert_false(ZSTD_isError(*len));
-    mem_free(packed);
-    return text;
-}
-
 typedef void (*record_function)(void *ctx, struct bytes key, struct bytes value);
 
-/* offset TAB headers TAB key TAB value-length TAB value */
 static void each_record(const char *mode, const char *table, record_function f, void *ctx)
 {
-    char path[256];
     size_t len;
-    snprintf(path, sizeof path, "tests/data/captures/%s/%s.tsv.zst", mode, table);
-    char *text = read_zstd(path, &len);
-    char *line = text;
-    while (line < text + len) {
-        char *end = memchr(line, '\n', (size_t)(text + len - line));
-        assert_non_null(end);
-        char *field[5] = {line};
-        for (int i = 1; i < 5; i++) {
-            field[i] = memchr(field[i - 1], '\t', (size_t)(end - field[i - 1]));
-            assert_non_null(field[i]);
-            field[i] += 1;
-        }
-        f(ctx, bytes_of(field[2], (size_t)(field[3] - field[2] - 1)), bytes_of(field[4], (size_t)(end - field[4])));
-        line = end + 1;
+    char *text = captures_read(mode, table, &len);
+    for (char *line = text; line < text + len;) {
+        struct bytes key;
+        struct bytes value;
+        line = captures_record(line, text + len, &key, &value);
+        f(ctx, key, value);
     }
     mem_free(text);
 }
