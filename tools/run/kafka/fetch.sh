@@ -17,7 +17,7 @@ if [ ! -e "$folder" ]; then
     echo "   fetching $what $version with Maven, once, into $cache" >&2
     if ! (cd "$part" && mvn -q -B -C -f "$pom" "-D$what.version=$version" -DoutputDirectory="$part/lib" \
         -DincludeScope=runtime -DbuildDirectory="$part/target" dependency:copy-dependencies) >"$part/log" 2>&1; then
-        tail -n 5 "$part/log" >&2
+        grep -m 3 'ERROR' "$part/log" >&2 || tail -n 5 "$part/log" >&2
         echo "could not fetch $what $version: is Maven's repository reached from here?" >&2
         exit 1
     fi
