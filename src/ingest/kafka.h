@@ -90,6 +90,7 @@ struct kafka_partition {
     uint64_t order_lsn;
     /* Transactions whole. */
     struct kafka_list held;
+    uint64_t limit; /* what has to be read before the transaction at hand is whole, if it is `limited` */
     size_t counted; /* of `held`, from its beginning: what goes with the transaction at hand */
 };
 
@@ -144,7 +145,10 @@ struct kafka_watch {
 struct kafka_transaction {
     uint64_t xid;
     bool ended;
-    bool repeated; /* its END is not the first one */
+    bool repeated;       /* its END is not the first one */
+    bool begun_again;    /* before its END, which may then count a part only */
+    bool limited;        /* the partitions' limits are its */
+    int64_t ended_at_us; /* when its END was read */
     uint64_t lsn;
     uint64_t time_ms;
     uint64_t expected;

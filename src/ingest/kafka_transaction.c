@@ -12,6 +12,11 @@
  * partitions whose list has rows of a later one are no longer fetched: they have nothing for the one at hand, since
  * every partition keeps the source's order.
  *
+ * A Debezium that was killed in the middle of a transaction may go on there, with a second BEGIN and an END that counts
+ * only what was left. Nothing tells that from one that began with its first row again, so such a transaction is
+ * committed when so many rows are there and everything is read that the topics have a while after its END; should
+ * something come of it even later, it goes with the next commit.
+ *
  * A transaction that does not become whole holds up what is after it and loses nothing: after NOTICE_US that is said,
  * on standard error and in the status; after transaction_timeout, if one is set, what is there of it is committed
  * and that is said. What comes of it later goes with the next commit. */
@@ -26,7 +31,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOTICE_US = 30000000, WAITING_MAX = 100000 };
+enum { NOTICE_US = 30000000, SETTLE_US = 500000, WAITING_MAX = 100000 };
 
 void kafka_transaction_open(struct kafka *k)
 {
@@ -143,6 +148,9 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
         return STATUS_OK;
     }
     struct kafka_transaction *t = find_waiting(k, marker.xid);
+    if (t != NULL && !marker.ended && !t->ended) {
+        t->begun_again = true;
+    }
     bool repeated = marker.ended && marker.lsn != 0 && marker.lsn <= k->newest_lsn && marker.time_ms <= k->newest_ms;
     if (is_late(k, marker.xid) || (t != NULL && (!marker.ended || t->ended)) || (t == NULL && repeated)) {
         pass_marker(k, next, check);
@@ -154,6 +162,8 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
     if (marker.ended) { /* a repeated one has nothing to wait for */
         t->ended = true;
         t->repeated = repeated;
+        t->begun_again = t->begun_again && !repeated;
+        t->ended_at_us = clock_mono_us();
         t->expected = repeated ? 0 : marker.event_count;
         t->lsn = repeated ? 0 : marker.lsn;
         t->time_ms = marker.time_ms;
@@ -329,8 +339,9 @@ static void note_committed(struct kafka *k, const struct kafka_transaction *t)
 static enum status commit_at_hand(struct kafka *k, struct error *err)
 {
     struct kafka_transaction t = k->waiting[k->waiting_first];
-    if (k->arrived < t.expected) { /* rows that could not be read stood in for these */
-        k->doubtful -= t.expected - k->arrived;
+    bool stood_in = k->arrived < t.expected; /* rows that could not be read did, for these */
+    k->doubtful -= stood_in ? t.expected - k->arrived : 0;
+    if (stood_in || t.begun_again) {
         note_unwhole(k, &t);
     }
     TRY(hand_rows(k, t.xid, err));
@@ -347,16 +358,49 @@ static enum status commit_at_hand(struct kafka *k, struct error *err)
     return k->commit_begun ? kafka_commit_end(k, k->waiting_count <= 2, err) : STATUS_OK;
 }
 
+/* Whether everything is read that the topics had SETTLE_US after the END: rows that were on their way then, too. A
+ * partition that has rows of a later transaction has nothing more for this one. */
+static bool is_read_up(struct kafka *k, struct kafka_transaction *hand)
+{
+    bool done = true;
+    if (!k->options.once && (!k->connected || clock_mono_us() < hand->ended_at_us + SETTLE_US)) {
+        return false;
+    }
+    for (size_t i = 0; i < k->partition_count; i++) {
+        struct kafka_partition *p = k->partitions[i];
+        int64_t low;
+        int64_t high;
+        if (p == k->transactions || !p->assigned || is_ahead(p)) {
+            continue;
+        }
+        if (!hand->limited && !k->options.once) {
+            if (!kafka_watch_range(k, p, &low, &high)) {
+                return false;
+            }
+            p->limit = (uint64_t)high;
+        }
+        bool read = k->options.once ? p->once_done : (p->next > p->ends ? p->next : p->ends) >= p->limit;
+        done = done && read;
+    }
+    hand->limited = true;
+    return done;
+}
+
+static bool is_whole(struct kafka *k, struct kafka_transaction *hand)
+{
+    return hand->ended && k->arrived + k->doubtful >= hand->expected && (!hand->begun_again || is_read_up(k, hand));
+}
+
 /* Commits all that is whole. */
 static enum status hand_whole(struct kafka *k, struct error *err)
 {
     for (;;) {
-        const struct kafka_transaction *hand = at_hand(k);
+        struct kafka_transaction *hand = at_hand(k);
         count_rows(k, hand);
         if (hand == NULL) {
             break;
         }
-        if (!hand->ended || k->arrived + k->doubtful < hand->expected) {
+        if (!is_whole(k, hand)) {
             return STATUS_OK;
         }
         TRY(commit_at_hand(k, err));
@@ -435,6 +479,7 @@ static void give_up(struct kafka *k, uint64_t xid, struct kafka_transaction *han
     }
     hand->ended = true;
     hand->expected = 0;
+    hand->begun_again = false;
     note_unwhole(k, hand);
 }
 

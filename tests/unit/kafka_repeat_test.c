@@ -28,6 +28,8 @@ static void end(struct fixture *f, int xid, int rows_t, int rows_u)
     fixture_end(f, xid, (uint64_t)xid * 10 + 10, rows_t, rows_u);
 }
 
+enum { SETTLED_US = 1500000 }; /* after which nothing more is waited for */
+
 static void settle(struct fixture *f)
 {
     fixture_flush(f);
@@ -132,7 +134,8 @@ static void transactions_sent_again_are_not_applied_again_after_a_kill_within_th
     fixture_change(&f, row_of(14, 20, 1));
     fixture_change(&f, (struct change){.table = "u", .id = 21, .xid = 14, .order = 2, .base = 140, .lsn = 142});
     end(&f, 14, 1, 1);
-    settle(&f);
+    fixture_flush(&f); /* begun twice */
+    fixture_turns_for(&f, SETTLED_US);
     expect_rows(&f, "14: +20 +u21|");
     fixture_open(&f, false);
     settle(&f);
@@ -293,6 +296,62 @@ static void what_was_missing_of_a_transaction_is_applied_after_a_kill(void **sta
     fixture_change(&f, row_of(11, 2, 1)); /* this one is a repetition */
     settle(&f);
     expect_rows(&f, "0: +u3|");
+    fixture_release(&f);
+}
+
+/* Debezium is killed in the middle of 11, goes on there and counts from there. */
+static void begin_in_the_middle(struct fixture *f)
+{
+    fixture_init_whole(f, ddl);
+    fixture_open(f, false);
+    send_history(f, 10, 10);
+    begin(f, 11);
+    fixture_change(f, row_of(11, 2, 1));
+    begin(f, 11);
+    end(f, 11, 0, 1);
+    settle(f);
+    expect_rows(f, "10: +1 +u10|");
+}
+
+static const struct change second_half = {.table = "u", .id = 3, .xid = 11, .order = 1, .base = 110, .lsn = 113};
+
+static void a_transaction_that_was_counted_from_its_middle_waits_for_what_is_on_its_way(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_in_the_middle(&f);
+    fixture_change(&f, second_half);
+    fixture_flush(&f);
+    fixture_turns_for(&f, SETTLED_US);
+    expect_rows(&f, "11: +2 +u3|");
+    fixture_release(&f);
+}
+
+static void its_rows_that_come_later_still_are_not_lost(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_in_the_middle(&f);
+    fixture_turns_for(&f, SETTLED_US);
+    expect_rows(&f, "11: +2|");
+    fixture_open(&f, false);
+    fixture_change(&f, second_half);
+    send_history(&f, 12, 12);
+    settle(&f);
+    expect_rows(&f, "12: +u3 +1 +u12|");
+    fixture_release(&f);
+}
+
+static void with_once_it_is_whole_at_the_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin_in_the_middle(&f);
+    fixture_change(&f, second_half);
+    fixture_flush(&f);
+    fixture_open(&f, true);
+    fixture_until_end(&f);
+    expect_rows(&f, "11: +2 +u3|");
     fixture_release(&f);
 }
 
@@ -490,6 +549,9 @@ int main(void)
         cmocka_unit_test(a_row_that_cannot_be_read_counts_once_though_it_is_sent_twice),
         cmocka_unit_test(a_snapshot_s_row_that_cannot_be_read_stands_for_none_of_a_transaction),
         cmocka_unit_test(what_was_missing_of_a_transaction_is_applied_after_a_kill),
+        cmocka_unit_test(a_transaction_that_was_counted_from_its_middle_waits_for_what_is_on_its_way),
+        cmocka_unit_test(its_rows_that_come_later_still_are_not_lost),
+        cmocka_unit_test(with_once_it_is_whole_at_the_end),
         cmocka_unit_test(a_timeout_makes_no_repetition_new),
         cmocka_unit_test(what_was_given_up_is_applied_when_it_comes_after_a_kill),
         cmocka_unit_test(a_database_restored_to_an_earlier_place_is_followed),
