@@ -236,7 +236,7 @@ def small_disk(folder):
         pytest.skip("mounting a small file system needs root")
     path = folder / "small"
     path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "logfold-test", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=700", "logfold-test", path], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"could not mount a small file system: {done.stderr.strip()}")
     yield path
