@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -249,10 +250,7 @@ enum status kafka_watch_start(struct kafka *k, struct error *err)
     int64_t ms = kafka_client_number(k, "topic.metadata.refresh.interval.ms");
     k->watch.interval_us = ms > 0 ? ms * 1000 : INT64_C(300000000);
     k->watch.in_doubt = !k->connected;
-    int rc = pthread_create(&k->watch.thread, NULL, watch_main, k);
-    if (rc != 0) {
-        return error_set(err, STATUS_IO, rc, "could not start the thread that watches Kafka's topics");
-    }
+    TRY(thread_start(&k->watch.thread, "logfold-watch", watch_main, k, err));
     k->watch.running = true;
     return STATUS_OK;
 }

@@ -2,8 +2,9 @@
  *
  * One implementation a URL scheme: postgresql:// (pgoutput), kafka://... (Debezium JSON), file:PATH and -
  * (newline-delimited Debezium JSON), none.
- * Replay is no source: the spine reads every commit back from the log, whoever put it there. All calls on the spine
- * thread, none waits longer than it must: the spine polls source_fd beside the store's and the sink's events. */
+ * Replay is no source: the spine reads every commit back from the log, whoever put it there. All calls on one
+ * thread (the intake's, src/pipeline/intake.h), none waits longer than it must: that thread polls source_fd. The
+ * callbacks are called on it, too. */
 #ifndef INGEST_SOURCE_H
 #define INGEST_SOURCE_H
 
@@ -17,7 +18,8 @@
 
 struct source;
 
-/* Where commits go: chunks of encoded items (event/event.h). Implemented by the spine over the store. */
+/* Where commits go: chunks of encoded items (event/event.h). Implemented by the
+ * intake. */
 struct source_output {
     void *ctx;
     enum status (*append)(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err);
@@ -32,7 +34,7 @@ struct source_options {
     const char *url;
     const struct catalog *catalog;
     struct source_output output;
-    /* The newest value of a position in the log (all of it folded); false where there is none. */
+    /* The newest value of a position in the log when the source is opened; false where there is none. */
     bool (*position)(void *ctx, const char *name, uint64_t *value);
     void *position_ctx;
     uint32_t table_id_next; /* first journal id not used in the log */

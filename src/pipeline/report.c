@@ -45,16 +45,16 @@ void report_page(struct spine *s)
         &text, "quarantine=%" PRIu64 "\nsink=%s\nsink_seq_next=%" PRIu64 "\nsink_synced=%d\npending_rows=%" PRIu64 "\n",
         flow_quarantine_count(s->flow), link_word(s->link.state), s->link.sink_seq_next, link_is_synced(s),
         s->link.pending == NULL ? 0 : pending_rows(s->link.pending));
-    if (s->source != NULL) {
+    if (s->intake != NULL) {
         struct source_status status = {0};
-        source_status(s->source, &status);
+        intake_status(s->intake, &status);
         buffer_printf(&text, "source=%s\nsource_position=%s\nsource_lag_bytes=%" PRIu64 "\nsource_detail=%s\n",
                       s->source_ended    ? "ended"
                       : status.snapshot  ? "snapshot"
                       : status.connected ? "connected"
                                          : "away",
                       status.position, status.lag_bytes, status.detail);
-        buffer_printf(&text, "idle=%d\n", status.connected && !status.snapshot && !s->reader_more && !s->source_more);
+        buffer_printf(&text, "idle=%d\n", intake_is_idle(s->intake) && !s->reader_more);
     }
     buffer_printf(&text, "sink_detail=%s\n", s->link.last_error);
     flow_positions(s->flow, print_position, &text);

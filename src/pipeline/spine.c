@@ -1,6 +1,7 @@
 /* The spine: one turn of a batch through all the stages.
  *
- *   source --poll--> decode --> append + fdatasync --> fold --> views --> checkpoint --> sync --> acknowledge
+ *   intake --take--> append + fdatasync --> fold --> views --> checkpoint --> sync --> acknowledge
+ *   (source, decode)
  *
  * Invariants: a commit is folded only after it is appended, checkpointed and synced only after it is durable, and
  * acknowledged to the source only after it is durable. Folding reads commits back from the log, whoever put them there:
@@ -14,9 +15,8 @@
 #include <poll.h>
 
 enum {
-    POLL_BUDGET_BYTES = 4 * 1024 * 1024, /* of the source, a turn */
-    CHANGE_WRITES_BYTES = 200,           /* to the state, of a change of a narrow row */
-    TURN_CHANGES = 256 * 1024,           /* folded before the other stages get their turn */
+    CHANGE_WRITES_BYTES = 200, /* to the state, of a change of a narrow row */
+    TURN_CHANGES = 256 * 1024, /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,
     DRAIN_US_MAX = 10000000 /* for the last syncs when asked to stop */
 };
@@ -80,15 +80,6 @@ enum status spine_note_events(struct spine *s, struct error *err)
     return identity_note_events(s->store, s->events_before + flow_change_count(s->flow), err);
 }
 
-uint64_t spine_received(const struct spine *s)
-{
-    struct source_status status = {0};
-    if (s->quota.share > 0 && s->source != NULL) { /* else nobody asks */
-        source_status(s->source, &status);
-    }
-    return status.received;
-}
-
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
 {
     if (s->mid_commit || s->folded == s->checkpoint_begun) {
@@ -107,20 +98,19 @@ enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
     return STATUS_OK;
 }
 
-static enum status take_source(struct spine *s, struct error *err)
+static enum status take(struct spine *s, struct error *err)
 {
     if (s->source_ended || s->reader_more) { /* what is in the log is folded first: the lag in memory stays bounded */
         return STATUS_OK;
     }
-    TRY(quota_check(&s->quota, spine_received(s), err));
-    enum status st = source_poll(s->source, POLL_BUDGET_BYTES, &s->source_more, err);
+    TRY(quota_check(&s->quota, intake_received(s->intake), err));
+    enum status st = intake_take(s->intake, err);
     if (s->quota.passed) {
         *err = s->quota.error;
         return err->status;
     }
     if (st == STATUS_END) {
         s->source_ended = true;
-        s->source_more = false;
     } else if (st != STATUS_OK) {
         return st;
     }
@@ -134,12 +124,12 @@ static enum status tell_durable(struct spine *s, struct error *err)
     if (s->link.syncer != NULL) {
         syncer_durable(s->link.syncer, durable);
     }
-    return source_acknowledge(s->source, durable, err);
+    return intake_acknowledge(s->intake, durable, err);
 }
 
 static enum status turn(struct spine *s, struct error *err)
 {
-    TRY(take_source(s, err));
+    TRY(take(s, err));
     TRY(spine_fold(s, UINT64_MAX, err));
     TRY(link_step(s, false, err));
     TRY(tell_durable(s, err));
@@ -152,10 +142,6 @@ static int wait_ms(const struct spine *s)
 {
     int64_t now = clock_mono_us();
     int64_t wait = WAIT_US_MAX;
-    if (!s->source_ended) {
-        int64_t source_wait = (int64_t)source_timeout_ms(s->source) * 1000;
-        wait = source_wait < wait ? source_wait : wait;
-    }
     if (s->folded != s->checkpoint_begun && s->checkpoint_at_us - now < wait) {
         wait = s->checkpoint_at_us - now;
     }
@@ -171,7 +157,7 @@ static bool wait_for_events(struct spine *s, bool may_sleep, bool watch_stop)
     struct pollfd fds[4] = {{.fd = watch_stop ? s->options->stop_fd : -1, .events = POLLIN},
                             {.fd = store_event_fd(s->store), .events = POLLIN},
                             {.fd = s->link.syncer != NULL ? syncer_fd(s->link.syncer) : -1, .events = POLLIN},
-                            {.fd = s->source_ended ? -1 : source_fd(s->source), .events = POLLIN}};
+                            {.fd = s->source_ended ? -1 : intake_fd(s->intake), .events = POLLIN}};
     if (s->options->on_turn != NULL) {
         s->options->on_turn(s->options->ctx);
     }
@@ -194,6 +180,8 @@ static enum status end_drain(struct spine *s, struct error *err)
 static enum status drain(struct spine *s, int64_t deadline_us, struct error *err)
 {
     bool once = s->options->once;
+    intake_stop(s->intake);
+    s->source_ended = true;
     TRY(store_wait_durable(s->store, store_seq_next(s->store), err));
     do {
         TRY(spine_fold(s, UINT64_MAX, err));
@@ -220,7 +208,6 @@ static enum status drain(struct spine *s, int64_t deadline_us, struct error *err
 static enum status end_full(struct spine *s, const struct error *err)
 {
     struct error ignored;
-    s->source_ended = true;
     if (store_append_abandon(s->store, &ignored) == STATUS_OK) {
         (void)drain(s, clock_mono_us() + DRAIN_US_MAX, &ignored);
     }
@@ -238,8 +225,7 @@ static enum status live(struct spine *s, struct error *err)
         if (s->source_ended && !s->reader_more && s->options->once) {
             return drain(s, INT64_MAX, err);
         }
-        bool busy = s->reader_more || s->source_more;
-        stop = wait_for_events(s, !busy, true);
+        stop = wait_for_events(s, !s->reader_more, true);
     }
     message_line(MESSAGE_INFO, "procd", "stopping seq=%llu", (unsigned long long)s->folded);
     return drain(s, clock_mono_us() + DRAIN_US_MAX, err);

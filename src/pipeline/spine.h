@@ -3,7 +3,7 @@
 #define PIPELINE_SPINE_H
 
 #include "flow/flow.h"
-#include "ingest/source.h"
+#include "pipeline/intake.h"
 #include "pipeline/page.h"
 #include "pipeline/pending.h"
 #include "pipeline/pipeline.h"
@@ -45,7 +45,7 @@ struct spine {
     struct store *store;
     struct store_reader *reader;
     struct flow *flow;
-    struct source *source;
+    struct intake *intake;
     struct page *page;
     struct link link;
     struct quota quota;
@@ -65,7 +65,6 @@ struct spine {
     uint64_t folded;      /* commits below are folded and run */
     bool mid_commit;      /* some chunks of commit `folded` are folded, not its last */
     bool pending_on;      /* changes are gathered for the sink */
-    bool source_more;
     bool source_ended;
     bool reader_more;          /* the reader has more for now */
     int64_t checkpoint_at_us;  /* when the next is due */
@@ -87,7 +86,6 @@ enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err);
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err);
 /* Notes in the next checkpoint how many events the state is made of. */
 enum status spine_note_events(struct spine *s, struct error *err);
-uint64_t spine_received(const struct spine *s); /* changes that the source of this run has handed out */
 
 /* link.c */
 enum status link_open(struct spine *s, struct error *err);

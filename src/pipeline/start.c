@@ -231,12 +231,7 @@ static enum status output_abandon(void *ctx, struct error *err)
 static enum status output_quarantined(void *ctx, struct bytes origin, struct bytes reason, struct error *err)
 {
     struct spine *s = ctx;
-    return quota_add(&s->quota, spine_received(s), origin, reason, err);
-}
-
-static bool known_position(void *ctx, const char *name, uint64_t *value)
-{
-    return flow_position(((struct spine *)ctx)->flow, name, value);
+    return quota_add(&s->quota, intake_received(s->intake), origin, reason, err);
 }
 
 static enum status open_source(struct spine *s, struct error *err)
@@ -246,8 +241,6 @@ static enum status open_source(struct spine *s, struct error *err)
         .url = o->source_url,
         .catalog = o->catalog,
         .output = {.ctx = s, .append = output_append, .abandon = output_abandon, .quarantined = output_quarantined},
-        .position = known_position,
-        .position_ctx = s,
         .table_id_next = flow_table_id_next(s->flow),
         .once = o->once,
         .publication = o->source_publication,
@@ -263,8 +256,10 @@ static enum status open_source(struct spine *s, struct error *err)
         .unavailable_value = o->source_unavailable_value};
     s->quota = (struct quota){.entries_max = o->quarantine_max, .share = o->quarantine_share};
     quota_begin(&s->quota, s->store, s->flow, s->events_before + flow_change_count(s->flow));
-    enum status st = source_open(&s->source, &options, err);
-    if (st == STATUS_RETRY && s->source != NULL && !o->once) {
+    enum status st = intake_open(
+        &s->intake, &(struct intake_options){.source = options, .flow = s->flow, .seq_next = store_seq_next(s->store)},
+        err);
+    if (st == STATUS_RETRY && s->intake != NULL) {
         message_line(MESSAGE_WARN, "source", "%s; trying again", err->text);
         return STATUS_OK;
     }
@@ -287,7 +282,7 @@ enum status spine_open(struct spine *s, const struct pipeline_options *options, 
 void spine_close(struct spine *s)
 {
     link_close(&s->link);
-    source_close(s->source);
+    intake_close(s->intake);
     store_reader_close(s->reader);
     flow_close(s->flow);
     store_close(s->store);

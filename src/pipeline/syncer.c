@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -67,14 +68,15 @@ enum status syncer_open_take(struct syncer **out, struct sink *sink, struct erro
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int rc = s->fd < 0 ? errno : pthread_create(&s->thread, NULL, syncer_main, s);
-    if (rc != 0) {
+    enum status st = s->fd < 0 ? error_set(err, STATUS_IO, errno, "could not make an eventfd")
+                               : thread_start(&s->thread, "logfold-sink", syncer_main, s, err);
+    if (st != STATUS_OK) {
         if (s->fd >= 0) {
             close(s->fd);
         }
         sink_close(sink);
         mem_free(s);
-        return error_set(err, STATUS_IO, rc, "could not start the sink thread");
+        return st;
     }
     *out = s;
     return STATUS_OK;

@@ -3,9 +3,9 @@
 #include "state/index/inner.h"
 
 #include "base/memory.h"
+#include "base/thread.h"
 
 #include <assert.h>
-#include <signal.h>
 
 static enum checkpoint_phase phase_of(struct checkpoint *cp)
 {
@@ -111,16 +111,7 @@ enum status checkpoint_start(struct index *ix, struct error *err)
     struct checkpoint *cp = &ix->checkpoint;
     pthread_mutex_init(&cp->mutex, NULL);
     pthread_cond_init(&cp->changed, NULL);
-    /* Signals are the owner's business. */
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&cp->thread, NULL, thread_main, ix);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0) {
-        return error_set(err, STATUS_IO, rc, "could not start the checkpoint thread of %s", ix->path);
-    }
+    TRY(thread_start(&cp->thread, "logfold-state", thread_main, ix, err));
     cp->has_thread = true;
     return STATUS_OK;
 }

@@ -1,11 +1,11 @@
 /* The log thread: takes all queued blocks, compresses them, writes them with one write and one fdatasync per segment
  * touched, and then tells that they are durable. The first failure of a write or a sync is final: what the page cache
  * holds can no longer be trusted, so nothing is retried and nothing more becomes durable. */
+#include "base/thread.h"
 #include "state/log/inner.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 
 static void fail(struct log *log, const struct error *cause)
 {
@@ -168,15 +168,7 @@ static void *writer_run(void *arg)
 
 enum status writer_start(struct log *log, struct error *err)
 {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the caller's threads' business */
-    int failed = pthread_create(&log->thread, NULL, writer_run, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
-        return error_set(err, STATUS_IO, failed, "could not start the log thread");
-    }
+    TRY(thread_start(&log->thread, "logfold-log", writer_run, log, err));
     log->thread_runs = true;
     return STATUS_OK;
 }
