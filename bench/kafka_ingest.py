@@ -1,6 +1,7 @@
 """Topics that are full already, into an empty store: procd --once against librdkafka alone, which drops every record."""
 import dataclasses
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -22,14 +23,23 @@ class Run:
     rss: float
 
 
+def await_end(pid, seconds=600):
+    """Returns when the process ends, at once: Popen.wait with a timeout looks every 50 ms."""
+    fd = os.pidfd_open(pid)
+    ended = select.select([fd], [], [], seconds)[0]
+    os.close(fd)
+    assert ended, f"process {pid} did not end in {seconds} s"
+
+
 def measured(start, wait):
     """Runs `start`, which gives a child, and `wait` for its end."""
     os.sync()  # what the run before has left to write is not this one's work
     before, began = cpu_seconds(), time.monotonic()
     child = start()
     memory = MemorySampler(child.pid)
-    wait(child)
+    await_end(child.pid)
     wall = time.monotonic() - began
+    wait(child)
     peak = memory.end()
     return Run(wall, cpu_seconds() - before, peak["RssAnon"], peak["Rss"])
 

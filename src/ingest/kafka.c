@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NUDGE_RECORDS = 64, NUDGE_US = 10000, NUDGE_PARTITION_US = 100 };
+enum { NUDGE_SHARE = 4, NUDGE_US = 5000, NUDGE_PARTITION_US = 100 };
 enum { SCRAM_FIXED_VERSION = 0x020601ff };
 enum { OPEN_WAIT_US = 10000000, OPEN_ASK_MS = 2000, TIMEOUT_MS = 1000, TOPIC_BYTES_MAX = 249 };
 
@@ -222,7 +222,7 @@ static enum status open_all(struct kafka *k, struct error *err)
     TRY(list_topics(k, err));
     TRY(kafka_client_open(k, err));
     TRY(open_topics(k, err));
-    k->held_bytes_max = (size_t)kafka_client_number(k, "queued.max.messages.kbytes") * 1024;
+    k->queue_bytes_max = (size_t)kafka_client_number(k, "queued.max.messages.kbytes") * 1024;
     if (k->whole) {
         kafka_transaction_open(k);
     }
@@ -312,17 +312,22 @@ static bool is_satisfied(const struct kafka *k)
     return true;
 }
 
-/* The queue has been full, or nearly, and is running low. */
-static void keep_fetching(struct kafka *k)
+/* A client of librdkafka before 2.2 that finds its queue full looks again after a second, or when it has something to
+ * send. So where the queue may have been full and is running low it is given something. */
+static void keep_fetching(struct kafka *k, uint64_t used)
 {
     size_t len = rd_kafka_queue_length(k->queue);
     k->queue_peak = len > k->queue_peak ? len : k->queue_peak;
-    if (k->queue_peak < NUDGE_RECORDS || len > k->queue_peak / 2 || clock_mono_us() < k->nudge_at_us) {
+    k->taken_bytes += used;
+    k->nudge_wanted = k->taken_bytes >= k->queue_bytes_max / NUDGE_SHARE && len <= k->queue_peak / 2;
+    if (!k->nudge_wanted || clock_mono_us() < k->nudge_at_us) {
         return;
     }
     kafka_watch_nudge(k);
+    k->nudge_wanted = false;
     k->nudge_at_us = clock_mono_us() + NUDGE_US + (int64_t)k->partition_count * NUDGE_PARTITION_US;
     k->queue_peak = len;
+    k->taken_bytes = 0;
 }
 
 /* What the log has read from and is not there now is not at its end; where nothing is there the names are wrong. */
@@ -389,7 +394,7 @@ static enum status kafka_poll(struct source *s, uint64_t budget_bytes, bool *mor
         return err->status;
     }
     *more = count > 0;
-    keep_fetching(k);
+    keep_fetching(k, used);
     enum status st = finish_turn(k, err);
     *more = *more && st == STATUS_OK;
     return st;
@@ -404,8 +409,9 @@ static int kafka_fd(const struct source *s)
 
 static int kafka_timeout_ms(const struct source *s)
 {
-    (void)s;
-    return TIMEOUT_MS;
+    const struct kafka *k = self_const(s);
+    int64_t wait_us = k->nudge_at_us - clock_mono_us();
+    return !k->nudge_wanted ? TIMEOUT_MS : wait_us <= 0 ? 0 : (int)(wait_us / 1000) + 1;
 }
 
 static enum status kafka_acknowledge(struct source *s, uint64_t durable_seq_next, struct error *err)

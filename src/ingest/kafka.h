@@ -170,8 +170,11 @@ struct kafka {
     struct kafka_watch watch;
     struct debezium *decoder;
     rd_kafka_message_t *messages[KAFKA_MESSAGES];
-    size_t queue_peak; /* the most that was in the queue since the last nudge */
-    int64_t nudge_at_us;
+    size_t queue_bytes_max; /* of the client's queue */
+    size_t queue_peak;      /* the most records that were in the queue since the last nudge */
+    uint64_t taken_bytes;   /* since then */
+    bool nudge_wanted;
+    int64_t nudge_at_us; /* not before */
 
     /* Commits. */
     struct kafka_list batch; /* without a transaction topic */
@@ -209,7 +212,6 @@ struct kafka {
     uint64_t late[KAFKA_LATE_MAX];
     size_t late_next;
     bool orphans_told;
-    size_t held_bytes_max;
     struct kafka_partition **due; /* a heap of those that have something for the commit at hand */
     size_t due_count;
     size_t due_capacity;

@@ -26,10 +26,10 @@ static const struct property defaults[] = {
     {"group.id", "logfold"},
     {"isolation.level", "read_committed"},
     {"topic.metadata.refresh.interval.ms", "5000"},
-    {"fetch.wait.max.ms", "500"},
+    {"fetch.wait.max.ms", "100"},       /* nothing else is heard meanwhile */
     {"queued.min.messages", "1000000"}, /* the next one is the limit that counts */
-    {"queued.max.messages.kbytes", "32768"},
-    {"fetch.max.bytes", "4194304"}, /* as sent: unpacked it may be ten times that */
+    {"queued.max.messages.kbytes", "4096"},
+    {"fetch.max.bytes", "1048576"}, /* as sent: unpacked it may be ten times that */
     {"reconnect.backoff.max.ms", "5000"},
     {"session.timeout.ms", "2000"}, /* no group is joined: how long an offset commit waits for its coordinator */
     {"log.connection.close", "false"},

@@ -7,10 +7,10 @@
  * were committed already, as the newest END's LSN and time tell: repetitions, what came late, and what a partition
  * has from before it was read.
  *
- * Memory: what is held is bounded by queued.max.messages.kbytes. Past that, the rows of the transaction at hand go to
- * the log as chunks of its unfinished commit (any size does; if the process ends before, they are read again), and
- * partitions whose list has rows of a later one are no longer fetched: they have nothing for the one at hand, since
- * every partition keeps the source's order.
+ * Memory: what is held is bounded by eight times queued.max.messages.kbytes. Past that, the rows of the transaction at
+ * hand go to the log as chunks of its unfinished commit (any size does; if the process ends before, they are read
+ * again), and partitions whose list has rows of a later one are no longer fetched: they have nothing for the one at
+ * hand, since every partition keeps the source's order.
  *
  * A Debezium that was killed in the middle of a transaction may go on there, with a second BEGIN and an END that counts
  * only what was left. Nothing tells that from one that began with its first row again, so such a transaction is
@@ -31,7 +31,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NOTICE_US = 30000000, SETTLE_US = 500000, WAITING_MAX = 100000 };
+enum { HELD_QUEUES = 8, NOTICE_US = 30000000, SETTLE_US = 500000, WAITING_MAX = 100000 };
 
 void kafka_transaction_open(struct kafka *k)
 {
@@ -422,7 +422,7 @@ static size_t bytes_held(const struct kafka *k)
 
 static enum status bound_memory(struct kafka *k, struct error *err)
 {
-    size_t limit = k->held_bytes_max;
+    size_t limit = HELD_QUEUES * k->queue_bytes_max;
     const struct kafka_transaction *hand = at_hand(k);
     if (bytes_held(k) > limit && hand != NULL) {
         TRY(hand_rows(k, hand->xid, err));
