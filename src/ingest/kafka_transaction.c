@@ -7,7 +7,7 @@
  * were committed already, as the newest END's LSN and time tell: repetitions, what came late, and what a partition
  * has from before it was read.
  *
- * Memory: what is held is bounded by eight times queued.max.messages.kbytes. Past that, the rows of the transaction at
+ * Memory: what is held is bounded by four times queued.max.messages.kbytes. Past that, the rows of the transaction at
  * hand go to the log as chunks of its unfinished commit (any size does; if the process ends before, they are read
  * again), and partitions whose list has rows of a later one are no longer fetched: they have nothing for the one at
  * hand, since every partition keeps the source's order.
@@ -31,7 +31,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HELD_QUEUES = 8, NOTICE_US = 30000000, SETTLE_US = 500000, WAITING_MAX = 100000 };
+enum { HELD_QUEUES = 4, NOTICE_US = 30000000, SETTLE_US = 500000, WAITING_MAX = 100000 };
 
 void kafka_transaction_open(struct kafka *k)
 {
