@@ -15,7 +15,8 @@
 enum {
     BACKOFF_US_MIN = 100000,
     BACKOFF_US_MAX = 10000000,
-    REST_US_MAX = 50000, /* between two syncs: as long as the last one took, at most this */
+    REST_US_MAX = 50000, /* between two syncs: as long as the last one took, at most this ... */
+    REST_NONE_US = 5000, /* ... and none after such a short one */
     DIFFERENCE_ROWS_CHECK = 65536
 };
 
@@ -271,7 +272,7 @@ static bool wants_sync(const struct spine *s)
 
 static int64_t rest_us(const struct link *l)
 {
-    return l->sync_took_us < REST_US_MAX ? l->sync_took_us : REST_US_MAX;
+    return l->sync_took_us < REST_NONE_US ? 0 : l->sync_took_us < REST_US_MAX ? l->sync_took_us : REST_US_MAX;
 }
 
 enum status link_step(struct spine *s, bool now, struct error *err)

@@ -3,9 +3,9 @@
  *   intake --take--> append + fdatasync --> fold --> views --> checkpoint --> sync --> acknowledge
  *   (source, decode)
  *
- * Invariants: a commit is folded only after it is appended, checkpointed and synced only after it is durable, and
- * acknowledged to the source only after it is durable. Folding reads commits back from the log, whoever put them there:
- * recovery, replay and live are one path. */
+ * Invariants: a commit is folded only after it is appended; checkpointed, committed to the sink and acknowledged to the
+ * source only after it is durable. Folding reads commits back from the log, whoever put them there: recovery, replay
+ * and live are one path. */
 #include "pipeline/spine.h"
 
 #include "base/clock.h"

@@ -24,13 +24,26 @@ struct syncer {
     bool stop;
 };
 
+/* Whether the log is durable up to the batch's end; waits for that. */
+static bool await_durable(void *ctx)
+{
+    struct syncer *s = ctx;
+    pthread_mutex_lock(&s->lock);
+    while (!s->stop && s->durable_seq_next < s->batch->seq_next_to) {
+        pthread_cond_wait(&s->changed, &s->lock);
+    }
+    bool stopped = s->stop;
+    pthread_mutex_unlock(&s->lock);
+    return !stopped;
+}
+
 static void do_request(struct syncer *s, enum syncer_request request, struct syncer_result *result)
 {
     int64_t start = clock_mono_us();
     if (request == SYNCER_CONNECT) {
         result->status = sink_connect(s->sink, &result->progress, &result->rebuilt, &result->error);
     } else {
-        result->status = sink_sync(s->sink, s->batch, &result->error);
+        result->status = sink_sync(s->sink, s->batch, await_durable, s, &result->error);
     }
     result->request = request;
     result->duration_us = clock_mono_us() - start;
@@ -41,11 +54,10 @@ static void *syncer_main(void *arg)
     struct syncer *s = arg;
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        bool waits = s->request == SYNCER_SYNC && s->durable_seq_next < s->batch->seq_next_to;
         if (s->stop) {
             break;
         }
-        if (s->request == SYNCER_NONE || s->result.request != SYNCER_NONE || waits) {
+        if (s->request == SYNCER_NONE || s->result.request != SYNCER_NONE) {
             pthread_cond_wait(&s->changed, &s->lock);
             continue;
         }

@@ -22,7 +22,7 @@ struct syncer_result {
 enum status syncer_open_take(struct syncer **out, struct sink *sink, struct error *err);
 /* Interrupts what runs, ends the thread, closes the sink. */
 void syncer_close(struct syncer *s);
-/* Both only while syncer_is_idle. The batch must stay valid until its result; it is written only once the log is
+/* Both only while syncer_is_idle. The batch must stay valid until its result; it is committed only once the log is
  * durable up to batch->seq_next_to, as told by syncer_durable. */
 void syncer_connect(struct syncer *s);
 void syncer_sync(struct syncer *s, const struct sink_batch *batch);

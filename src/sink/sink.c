@@ -222,6 +222,8 @@ enum status sink_read(struct sink *s, uint32_t view_idx,
 struct sync {
     struct sink *sink;
     const struct sink_batch *batch;
+    bool (*await)(void *ctx);
+    void *ctx;
     struct arena arena;
     bool pipelined;
 };
@@ -392,6 +394,13 @@ static enum status run_all(struct sync *y, struct error *err)
     return STATUS_OK;
 }
 
+/* What was sent is done at the server meanwhile. */
+static enum status await_commit(struct sync *y, struct error *err)
+{
+    return y->await(y->ctx) ? STATUS_OK
+                            : error_set(err, STATUS_STOPPED, 0, "stopped before a sync of the sink was committed");
+}
+
 /* Reads every result up to the pipeline's end; the first failure counts. */
 static enum status end_pipeline(struct sync *y, struct error *err)
 {
@@ -429,6 +438,12 @@ static enum status sync_pipelined(struct sync *y, struct error *err)
     }
     struct error sending = {0};
     enum status sent = run_all(y, &sending);
+    if (sent == STATUS_OK && PQflush(y->sink->conn) < 0) {
+        sent = connection_error(y->sink, "could not sync the sink", NULL, &sending);
+    }
+    if (sent == STATUS_OK) {
+        TRY(await_commit(y, err)); /* the end of the pipeline commits */
+    }
     enum status st = end_pipeline(y, err);
     if (sent != STATUS_OK && st != STATUS_LOCKED) {
         *err = sending;
@@ -443,6 +458,7 @@ static enum status sync_in_transaction(struct sync *y, struct error *err)
     TRY(connection_exec(s, "could not begin in the sink", "BEGIN", err));
     enum status st = run_all(y, err);
     if (st == STATUS_OK) {
+        TRY(await_commit(y, err));
         return connection_exec(s, "could not commit in the sink", "COMMIT", err);
     }
     if (PQstatus(s->conn) == CONNECTION_OK) {
@@ -451,12 +467,13 @@ static enum status sync_in_transaction(struct sync *y, struct error *err)
     return st;
 }
 
-enum status sink_sync(struct sink *s, const struct sink_batch *batch, struct error *err)
+enum status sink_sync(struct sink *s, const struct sink_batch *batch, bool (*await)(void *ctx), void *ctx,
+                      struct error *err)
 {
     if (s->conn == NULL) {
         return error_set(err, STATUS_RETRY, 0, "the sink is not connected");
     }
-    struct sync y = {.sink = s, .batch = batch};
+    struct sync y = {.sink = s, .batch = batch, .await = await, .ctx = ctx};
     bool large = false;
     for (uint32_t v = 0; v < s->options.view_count; v++) {
         large = large || batch->views[v].change_count > ARRAY_ROWS_MAX;

@@ -72,10 +72,12 @@ enum status sink_connect(struct sink *s, struct sink_progress *out, bool *rebuil
 enum status sink_read(struct sink *s, uint32_t view_idx,
                       enum status (*visit)(void *ctx, struct bytes row, struct error *err), void *ctx,
                       struct error *err);
-/* Applies a batch in one transaction and moves the progress row. STATUS_RETRY: not done or not known whether done
- * (connect again and look at the progress). STATUS_MISMATCH: another writer has taken over (its epoch is newer):
- * stop. */
-enum status sink_sync(struct sink *s, const struct sink_batch *batch, struct error *err);
+/* Applies a batch in one transaction and moves the progress row; before it is committed `await` is called, which
+ * returns when that may be, or false where it never will (STATUS_STOPPED, nothing is done). STATUS_RETRY: not done or
+ * not known whether done (connect again and look at the progress). STATUS_MISMATCH: another writer has taken over (its
+ * epoch is newer): stop. */
+enum status sink_sync(struct sink *s, const struct sink_batch *batch, bool (*await)(void *ctx), void *ctx,
+                      struct error *err);
 /* Interrupts a call that waits in another thread; the connection is then closed. @thread any */
 void sink_interrupt(struct sink *s);
 
