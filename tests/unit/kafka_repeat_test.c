@@ -282,6 +282,7 @@ static void what_was_missing_of_a_transaction_is_applied_after_a_kill(void **sta
     fixture_init_whole(&f, ddl);
     fixture_open(&f, false);
     begin(&f, 10);
+    settle(&f);
     fixture_send(f.owner, "p.s.t", 0, "{\"id\":1}", "no event");
     end(&f, 10, 0, 1);
     begin(&f, 11);
