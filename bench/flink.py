@@ -29,7 +29,11 @@ TUNED = {
     "taskmanager.memory.network.min": "128m", "taskmanager.memory.network.max": "128m",
     "execution.checkpointing.interval": "10 s", "state.checkpoints.num-retained": "1",
 }
-BACKENDS = {"heap": {"state.backend.type": "hashmap"}, "RocksDB": {"state.backend.type": "rocksdb", "state.backend.incremental": "true"}}
+BACKENDS = {"Flink, heap": {"state.backend.type": "hashmap"},
+            "Flink, RocksDB": {"state.backend.type": "rocksdb", "state.backend.incremental": "true", "taskmanager.memory.managed.size": "1536m",
+                               "state.backend.rocksdb.predefined-options": "FLASH_SSD_OPTIMIZED", "state.backend.rocksdb.use-bloom-filter": "true",
+                               "state.backend.rocksdb.writebuffer.size": "128mb", "state.backend.rocksdb.thread.num": "4"}}
+OURS = {"procd": {}, "procd, state.cache 32MB": {"state.cache": "32MB"}}
 SINK_TABLES = """
 CREATE TABLE open_orders_by_delivery_status (delivery_date date, delivery_status varchar, open_items_count bigint NOT NULL,
     PRIMARY KEY (delivery_date, delivery_status));
@@ -124,7 +128,7 @@ def run_flink(stand, topics, classpath, backend):
     database = harness.Database(stand.cluster, f"flink{stand.pipelines}")
     database.sql(SINK_TABLES)
     fill_sql(stand, topics, database, folder / "views.sql")
-    settings = {**TUNED, **BACKENDS[backend], "execution.checkpointing.dir": f"file://{folder}/checkpoints", "io.tmp.dirs": folder}
+    settings = {**TUNED, **backend, "execution.checkpointing.dir": f"file://{folder}/checkpoints", "io.tmp.dirs": folder}
     log = folder / "log"
     os.sync()
     with open(log, "wb") as f:
@@ -142,9 +146,9 @@ def run_flink(stand, topics, classpath, backend):
     return found
 
 
-def run_procd(stand, topics):
+def run_procd(stand, topics, settings):
     database = harness.Database(stand.cluster, f"sink{stand.pipelines}")
-    pipe = stand.pipeline(topics, database)
+    pipe = stand.pipeline(topics, database, **settings)
     os.sync()
     procd = harness.Procd(["-c", pipe.config])
     found = Run(procd.child, topics, database, lambda: procd.text)
@@ -155,28 +159,32 @@ def run_procd(stand, topics):
     return found
 
 
-def report_runs(report, topics, who, runs, ours):
+def report_runs(report, topics, who, runs):
     label = f"{topics.name}: {who}"
     seconds = median(r.seconds for r in runs)
     report.add("flink", f"{label}, from its start until the sink is right", seconds, "s")
     report.add("flink", f"{label}, events / that", topics.events / seconds, "events/s")
-    if runs is not ours:
+    if who in BACKENDS:
         warm = median(r.seconds - r.running for r in runs)
         report.add("flink", f"{label}, from the job's start until the sink is right", warm, "s")
         report.add("flink", f"{label}, events / that of the job", topics.events / warm, "events/s")
-        report.add("flink", f"{label} / procd, seconds", median(r.seconds / o.seconds for r, o in zip(runs, ours)), "times")
-        report.add("flink", f"{label} / procd, seconds without Flink's own start",
-                   median((r.seconds - r.running) / o.seconds for r, o in zip(runs, ours)), "times")
-        report.add("flink", f"{label} / procd, processor time", median(r.cpu / o.cpu for r, o in zip(runs, ours)), "times")
-        report.add("flink", f"{label} / procd, memory (PSS, peak)", max(r.pss for r in runs) / max(o.pss for o in ours), "times")
     report.add("flink", f"{label}, processor time", 1e6 * median(r.cpu for r in runs) / topics.events, "us/event")
     report.add("flink", f"{label}, PSS, peak", max(r.pss for r in runs) / 2**20, "MiB")
     report.add("flink", f"{label}, RSS, peak", max(r.rss for r in runs) / 2**20, "MiB")
 
 
+def report_ratios(report, topics, who, runs, our, ours):
+    label = f"{topics.name}: {who} / {our}"
+    report.add("flink", f"{label}, seconds", median(r.seconds / o.seconds for r, o in zip(runs, ours)), "times")
+    report.add("flink", f"{label}, seconds without Flink's own start",
+               median((r.seconds - r.running) / o.seconds for r, o in zip(runs, ours)), "times")
+    report.add("flink", f"{label}, processor time", median(r.cpu / o.cpu for r, o in zip(runs, ours)), "times")
+    report.add("flink", f"{label}, memory (PSS, peak)", max(r.pss for r in runs) / max(o.pss for o in ours), "times")
+
+
 def bench_topics(report, stand, topics, classpath):
-    kinds = {"procd": lambda: run_procd(stand, topics),
-             **{f"Flink, {b}": lambda b=b: run_flink(stand, topics, classpath, b) for b in BACKENDS}}
+    kinds = {**{k: lambda s=s: run_procd(stand, topics, s) for k, s in OURS.items()},
+             **{k: lambda b=b: run_flink(stand, topics, classpath, b) for k, b in BACKENDS.items()}}
     runs = {kind: [] for kind in kinds}
     for i in range(rounds()):
         for kind in list(kinds) if i % 2 == 0 else reversed(kinds):
@@ -184,7 +192,10 @@ def bench_topics(report, stand, topics, classpath):
         say(f"{topics.name}: " + "; ".join(f"{k} {r[-1].seconds:.2f} s, PSS {r[-1].pss / 2**20:.0f} MiB" for k, r in runs.items()))
     report.add("flink", f"{topics.name}: events", topics.events)
     for kind, found in runs.items():
-        report_runs(report, topics, kind, found, runs["procd"])
+        report_runs(report, topics, kind, found)
+    for kind in BACKENDS:
+        for our in OURS:
+            report_ratios(report, topics, kind, runs[kind], our, runs[our])
 
 
 def main():

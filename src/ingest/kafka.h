@@ -174,7 +174,9 @@ struct kafka {
     size_t queue_peak;      /* the most records that were in the queue since the last nudge */
     uint64_t taken_bytes;   /* since then */
     bool nudge_wanted;
-    int64_t nudge_at_us; /* not before */
+    bool read_whole;       /* what the log has was read with the transaction topic ... */
+    bool read_whole_noted; /* ... and is from this run's first commit on */
+    int64_t nudge_at_us;   /* not before */
 
     /* Commits. */
     struct kafka_list batch; /* without a transaction topic */

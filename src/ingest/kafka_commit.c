@@ -104,13 +104,14 @@ enum status kafka_commit_end(struct kafka *k, bool checks, struct error *err)
         }
         p->moved = false;
     }
-    if (k->newest_changed) {
+    if (k->newest_changed || (k->whole && !k->read_whole_noted)) {
         event_append_position(&k->out, "kafka.transaction_lsn", k->newest_lsn);
         event_append_position(&k->out, "kafka.transaction_ms", k->newest_ms);
         if (k->unwhole_lsn != 0) {
             event_append_position(&k->out, "kafka.unwhole_lsn", k->unwhole_lsn);
         }
         k->newest_changed = false;
+        k->read_whole_noted = true;
     }
     k->moved_count = 0;
     k->moved_any = false;

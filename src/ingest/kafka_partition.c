@@ -195,6 +195,19 @@ static void begin_unread(struct kafka *k, struct kafka_partition *p, bool has_re
                  p->topic->name, p->number);
 }
 
+/* Which transactions the rows belong to that were read without the transaction topic nobody knows any more. */
+static enum status check_read_whole(const struct kafka *k, const struct kafka_partition *p, struct error *err)
+{
+    if (!k->whole || k->read_whole) {
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_MISMATCH, 0,
+                     "could not resume topic \"%s\" partition %" PRId32
+                     " with source.transaction_topic: it was read without it; leave that out, or begin a new store "
+                     "(another pipeline.store) with it",
+                     p->topic->name, p->number);
+}
+
 /* Where to begin; the partition's fields are set for it. */
 static enum status resume(struct kafka *k, struct kafka_partition *p, const struct kafka_sight *s, int64_t *start,
                           struct error *err)
@@ -207,6 +220,9 @@ static enum status resume(struct kafka *k, struct kafka_partition *p, const stru
         check = p->handed_check;
     } else if (!known) {
         known = position_of(k, p->position_name, &position);
+        if (known) {
+            TRY(check_read_whole(k, p, err));
+        }
         checked = known && position_of(k, p->check_name, &check);
         if (known && position_of(k, p->unread_name, &p->unread_lsn)) {
             p->unread_changed = false;

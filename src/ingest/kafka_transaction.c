@@ -38,7 +38,7 @@ void kafka_transaction_open(struct kafka *k)
     k->alike = mem_zalloc(KAFKA_ALIKE * sizeof *k->alike);
     k->progress_at_us = clock_mono_us();
     if (k->options.position != NULL) {
-        (void)k->options.position(k->options.position_ctx, "kafka.transaction_lsn", &k->newest_lsn);
+        k->read_whole = k->options.position(k->options.position_ctx, "kafka.transaction_lsn", &k->newest_lsn);
         (void)k->options.position(k->options.position_ctx, "kafka.transaction_ms", &k->newest_ms);
         (void)k->options.position(k->options.position_ctx, "kafka.unwhole_lsn", &k->unwhole_lsn);
     }
@@ -525,6 +525,7 @@ void kafka_transaction_tell_left(struct kafka *k)
     }
     if (rows > 0 || k->waiting_count > 0) {
         message_line(MESSAGE_WARN, "source",
-                     "%zu records of transactions that are not whole at the end are left for the next run", rows);
+                     "left for the next run: %zu transactions that are not whole at the topics' end, and %zu records",
+                     k->waiting_count, rows);
     }
 }

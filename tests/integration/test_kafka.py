@@ -482,6 +482,75 @@ def test_without_the_transaction_topic_the_end_is_the_same(latest, pipeline, sou
     assert pipe.ctl("verify").stdout.startswith("same")
 
 
+# ---- snapshots on demand, and tables that change while they are read ----
+
+ON_DEMAND = """
+CREATE TABLE operations.signals (id text PRIMARY KEY DEFAULT gen_random_uuid()::text, type text, data text);
+CREATE TABLE operations.scratch (k text PRIMARY KEY, v int);
+CREATE UNIQUE INDEX scratch_key ON operations.scratch (k);
+ALTER TABLE operations.scratch REPLICA IDENTITY USING INDEX scratch_key;
+"""
+SCRATCH = "CREATE TABLE operations.scratch (k text PRIMARY KEY, v int);\nCREATE MATERIALIZED VIEW all_scratch AS SELECT * FROM operations.scratch;\n"
+
+
+def ask_for_snapshot(source, kind, *tables):
+    source.sql("INSERT INTO operations.signals (type, data) VALUES ('execute-snapshot', %s)",
+               json.dumps({"type": kind, "data-collections": [f"operations.{t}" for t in tables]}))
+
+
+def snapshot_rows(stand, prefix, table):
+    """Rows read by snapshots, also those that were asked for, as the topic has them."""
+    topic = f"{prefix}.operations.{table}"
+    records = stand.broker.consume(topic) if topic in stand.broker.topics() else []
+    return sum(json.loads(m.value())["op"] == "r" for m in records if m.value())
+
+
+def refill(source, n):
+    """All in one transaction: the sink never shows the table empty."""
+    with source.connect(autocommit=False) as conn, conn.cursor() as cur:
+        cur.execute("TRUNCATE operations.scratch")
+        cur.execute("INSERT INTO operations.scratch SELECT 'k' || i, %s FROM generate_series(1, 10) i", [n])
+        cur.execute("UPDATE operations.scratch SET v = v + 1 WHERE k = 'k1'")
+        cur.execute("UPDATE operations.scratch SET k = 'moved' WHERE k = 'k2'")
+
+
+def assert_snapshots_are_read(stand, source, prefix, pipe, kind, tables):
+    before = {t: snapshot_rows(stand, prefix, t) for t in tables}
+    ask_for_snapshot(source, kind, *tables)
+    for n in range(4):
+        refill(source, n)
+        time.sleep(0.2)
+    until(lambda: all(snapshot_rows(stand, prefix, t) > before[t] for t in tables), 60, f"a snapshot ({kind}) of {tables}", 0.3)
+    assert pipe.procd.running(), pipe.procd.text
+
+
+@pytest.mark.parametrize("versions, whole", [("latest", True), ("older", False)], indirect=["versions"])
+def test_snapshots_on_demand_and_ddl_under_load(versions, whole, pipeline, source, debezium, prefix):
+    acme.prepare(source)
+    source.sql(ON_DEMAND)
+    acme.fill(source, 150)
+    debezium(versions, prefix, provide_transaction_metadata=str(whole).lower(), signal_data_collection="operations.signals",
+             incremental_snapshot_chunk_size=20, heartbeat_interval_ms=100, **kafka.schemas(False))
+    pipe = kafka_pipeline(pipeline, versions, prefix, SCHEMA + SCRATCH, transactions=whole)
+    pipe.start()
+    assert_settles(pipe, source, "after the snapshot")
+    seed = random.randrange(1 << 30)
+    print(f"seed {seed}")
+    worker = acme.load_worker(source, seed, 0.02)
+    assert_snapshots_are_read(versions, source, prefix, pipe, "incremental", ["orders", "order_items", "scratch"])
+    source.sql("ALTER TABLE operations.orders ADD COLUMN note text DEFAULT 'x'; ALTER TABLE operations.customers ADD COLUMN vip boolean")
+    assert_snapshots_are_read(versions, source, prefix, pipe, "blocking", ["customers", "orders"])
+    source.sql("ALTER TABLE operations.orders DROP COLUMN note; ALTER TABLE operations.customers DROP COLUMN vip")
+    refill(source, 9)
+    time.sleep(0.5)
+    worker.end()
+    assert_settles(pipe, source, f"seed {seed}, after snapshots and DDL")
+    until(lambda: pipe.sink.rows("SELECT * FROM all_scratch ORDER BY k") == source.rows("SELECT * FROM operations.scratch ORDER BY k"), 30, "scratch")
+    assert pipe.status()["quarantine"] == 0, pipe.ctl("quarantine", "show").stdout[:3000]
+    pipe.stop()
+    assert pipe.ctl("verify").stdout.startswith("same")
+
+
 # ---- topics come, grow and go (hand-made events, no Debezium) ----
 
 ITEMS = """
@@ -632,6 +701,21 @@ def test_the_broker_is_away_when_procd_starts(shop):
     broker.start()
     shows(pipe, 10)
     pipe.stop()
+
+
+def test_the_transaction_topic_is_not_for_a_store_that_was_read_without(shop, prefix):
+    broker, topic, pipe = shop
+    broker.create(topic)
+    broker.produce(topic, [record(1)])
+    pipe.once()
+    pipe.settings["source.transaction_topic"] = f"{prefix}.transaction"
+    pipe.write_config()
+    assert f'could not resume topic "{topic}" partition 0 with source.transaction_topic: it was read without it' in pipe.fails("--once")
+    del pipe.settings["source.transaction_topic"]
+    pipe.write_config()
+    broker.produce(topic, [record(2)])
+    pipe.once()
+    assert pipe.sink.one("SELECT n FROM total") == 2
 
 
 def test_once_without_any_topic_is_an_error(shop):
