@@ -8,7 +8,7 @@ DESTDIR ?=
 SAN     ?=
 BUILD   := build$(if $(SAN),-san-$(SAN))
 QUIET    = $(if $(V),,$(if $(findstring s,$(firstword -$(MAKEFLAGS))),@,@echo "  $@";)) # V=1 shows the commands
-OPT     ?= -O2 -g -fno-omit-frame-pointer
+OPT     ?= -O2 -g # to profile: -O2 -g -fno-omit-frame-pointer, which costs 3 to 5 %
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wcast-qual -Wstrict-prototypes \
         -Wmissing-prototypes -Wold-style-definition -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wpointer-arith \
