@@ -1,7 +1,7 @@
 /* What the files of the Kafka source share. librdkafka is included in this room alone.
  *
  * Every partition of every topic is assigned by hand, from the positions in the log; the group knows of it afterwards
- * only. Everything but the watcher (kafka_watch.c) is the spine thread's: librdkafka's own threads fetch, what they
+ * only. Everything but the watcher (kafka_watch.c) is the source's thread's: librdkafka's own threads fetch, what they
  * have fetched is bounded by its queue limits, and its callbacks come while the queue is read. */
 #ifndef INGEST_KAFKA_H
 #define INGEST_KAFKA_H

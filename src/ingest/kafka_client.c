@@ -108,7 +108,7 @@ int64_t kafka_client_number(const struct kafka *k, const char *property)
     return strtoll(value, NULL, 10);
 }
 
-/* ---- callbacks, on the spine thread while the queue is read (but for the log's) ---- */
+/* ---- callbacks, on the source's thread while the queue is read (but for the log's) ---- */
 
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {

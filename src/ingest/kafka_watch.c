@@ -1,5 +1,5 @@
 /* Which topics and partitions there are. librdkafka's questions to the cluster wait for the answer, so a thread of its
- * own asks them; the spine takes what it has seen.
+ * own asks them; the source takes what it has seen.
  *
  * Invariant: a partition is handed over once, with the offsets it had then; again only after its topic was away. */
 #include "ingest/kafka.h"

@@ -2,7 +2,7 @@
  * happen.
  *
  * connect (query) -> identify, check, slot (session, check) -> [wait until the log has "pg.slot_made" -> make the slot
- * -> copy (snapshot)] -> stream. Every step but the short catalogue questions is asynchronous: the spine is not held
+ * -> copy (snapshot)] -> stream. Every step but the short catalogue questions is asynchronous: the thread is not held
  * up. Failures with STATUS_RETRY mean: the session is over, try again after a pause; anything else ends the program.
  *
  * Positions in the log: pg.system_id, pg.timeline, pg.slot_made (a hash of the slot's name: this store has made it, so
