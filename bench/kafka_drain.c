@@ -10,7 +10,7 @@
 
 enum { MESSAGES = 1024, TOPICS_MAX = 16, TIMEOUT_MS = 30000 };
 
-/* As in the Kafka source's client, with a queue so large that it is never full. */
+/* As in the Kafka source's client, but with larger fetches and a queue so large that it is never full. */
 static const char *const properties[][2] = {
     {"client.id", "logfold"},
     {"group.id", "logfold"},

@@ -174,9 +174,7 @@ struct kafka {
     size_t queue_peak;      /* the most records that were in the queue since the last nudge */
     uint64_t taken_bytes;   /* since then */
     bool nudge_wanted;
-    bool read_whole;       /* what the log has was read with the transaction topic ... */
-    bool read_whole_noted; /* ... and is from this run's first commit on */
-    int64_t nudge_at_us;   /* not before */
+    int64_t nudge_at_us; /* not before */
 
     /* Commits. */
     struct kafka_list batch; /* without a transaction topic */
@@ -214,6 +212,8 @@ struct kafka {
     uint64_t late[KAFKA_LATE_MAX];
     size_t late_next;
     bool orphans_told;
+    bool read_whole;              /* what the log had at the start was read with the transaction topic ... */
+    bool read_whole_noted;        /* ... and what it has since this run's first commit is */
     struct kafka_partition **due; /* a heap of those that have something for the commit at hand */
     size_t due_count;
     size_t due_capacity;

@@ -14,6 +14,7 @@ struct syncer {
     struct sink *sink;
     int fd;
     pthread_t thread;
+    int64_t awaited_us; /* the thread's: of the request being done, for the log */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* under the lock */
@@ -28,25 +29,28 @@ struct syncer {
 static bool await_durable(void *ctx)
 {
     struct syncer *s = ctx;
+    int64_t start = clock_mono_us();
     pthread_mutex_lock(&s->lock);
     while (!s->stop && s->durable_seq_next < s->batch->seq_next_to) {
         pthread_cond_wait(&s->changed, &s->lock);
     }
     bool stopped = s->stop;
     pthread_mutex_unlock(&s->lock);
+    s->awaited_us = clock_mono_us() - start;
     return !stopped;
 }
 
 static void do_request(struct syncer *s, enum syncer_request request, struct syncer_result *result)
 {
     int64_t start = clock_mono_us();
+    s->awaited_us = 0;
     if (request == SYNCER_CONNECT) {
         result->status = sink_connect(s->sink, &result->progress, &result->rebuilt, &result->error);
     } else {
         result->status = sink_sync(s->sink, s->batch, await_durable, s, &result->error);
     }
     result->request = request;
-    result->duration_us = clock_mono_us() - start;
+    result->duration_us = clock_mono_us() - start - s->awaited_us;
 }
 
 static void *syncer_main(void *arg)

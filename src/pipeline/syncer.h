@@ -15,7 +15,7 @@ struct syncer_result {
     struct error error;
     struct sink_progress progress; /* of SYNCER_CONNECT */
     bool rebuilt;
-    int64_t duration_us;
+    int64_t duration_us; /* without the wait for the log */
 };
 
 /* Takes the sink. */

@@ -1,8 +1,9 @@
 /* The log thread: takes all queued blocks, compresses them, writes them with one write and one fdatasync per segment
  * touched, and then tells that they are durable. The first failure of a write or a sync is final: what the page cache
  * holds can no longer be trusted, so nothing is retried and nothing more becomes durable. */
-#include "base/thread.h"
 #include "state/log/inner.h"
+
+#include "base/thread.h"
 
 #include <assert.h>
 #include <errno.h>
