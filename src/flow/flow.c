@@ -112,17 +112,6 @@ static void release_positions(struct flow *f)
     }
 }
 
-bool flow_position(const struct flow *f, const char *name, uint64_t *value)
-{
-    for (size_t i = 0; i < f->position_list->count; i++) {
-        if (strcmp(f->position_list->items[i].name, name) == 0) {
-            *value = f->position_list->items[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
 void flow_positions(const struct flow *f, void (*visit)(void *ctx, const char *name, uint64_t value), void *ctx)
 {
     for (size_t i = 0; i < f->position_list->count; i++) {

@@ -60,9 +60,7 @@ uint64_t flow_changes(const struct flow *f); /* folded since the last run */
  * right. */
 enum status flow_view_error(struct flow *f, uint32_t view_idx, struct buffer *out, struct error *err);
 
-/* Facts of the log up to what was folded. */
-bool flow_position(const struct flow *f, const char *name, uint64_t *value);
-/* Calls `visit` for every position, in name order. */
+/* Calls `visit` for every position of the log up to what was folded, in name order. */
 void flow_positions(const struct flow *f, void (*visit)(void *ctx, const char *name, uint64_t value), void *ctx);
 uint32_t flow_table_id_next(const struct flow *f);
 int64_t flow_commit_time_us(const struct flow *f); /* of the newest commit folded */
