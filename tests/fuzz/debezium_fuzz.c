@@ -154,7 +154,7 @@ static void read_transaction(const struct record *r)
 static void take_record(struct record *r, const uint8_t *data, size_t len)
 {
     const uint8_t *flags = len > 0 ? data : NULL;
-    const uint8_t *end = len > 0 ? memchr(data, '\n', len) : NULL;
+    const uint8_t *end = len > 1 ? memchr(data + 1, '\n', len - 1) : NULL; /* the flags may be any byte */
     size_t key_len = end != NULL ? (size_t)(end - data) - 1 : 0;
     size_t value_len = end != NULL ? len - key_len - 2 : 0;
     uint8_t *key = mem_alloc(key_len);
