@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-enum { ASK_MS = 2000, NUDGE_MS = 200, DOUBT_INTERVAL_US = 500000 };
+enum { ASK_MS = 2000, NUDGE_MS = 10, DOUBT_INTERVAL_US = 500000 };
 
 static struct kafka_sight *add_sight(struct kafka_sights *out, enum kafka_sight_kind kind, uint32_t topic_idx)
 {
@@ -172,7 +172,8 @@ void kafka_watch_nudge(struct kafka *k)
     pthread_mutex_unlock(&k->watch.lock);
 }
 
-/* A request to every leader. */
+/* A request to every leader. That it is sent is all there is to it: its answer may have to wait behind that of a fetch,
+ * for as long as fetch.wait.max.ms. */
 static void nudge_brokers(struct kafka *k)
 {
     rd_kafka_topic_partition_list_t *which = rd_kafka_topic_partition_list_new(8);
