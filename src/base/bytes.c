@@ -159,15 +159,3 @@ void bytes_put_digits(char out[static BYTES_DIGITS_MAX + 1], uint64_t value)
     memcpy(out, digits + at, sizeof digits - at);
     out[sizeof digits - at] = '\0';
 }
-
-bool bytes_take_digits(struct bytes *text, uint64_t *out)
-{
-    size_t at = 0;
-    *out = 0;
-    while (at < text->len && at < BYTES_DIGITS_MAX - 1 && text->data[at] >= '0' && text->data[at] <= '9') {
-        *out = *out * 10 + (text->data[at] - '0');
-        at += 1;
-    }
-    *text = bytes_of(text->data + at, text->len - at);
-    return at > 0;
-}

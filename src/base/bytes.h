@@ -182,7 +182,5 @@ bool bytes_is_utf8(struct bytes text);
 enum { BYTES_DIGITS_MAX = 20 }; /* of an unsigned 64-bit number */
 /* Writes `value` in decimal digits and a zero byte behind them. */
 void bytes_put_digits(char out[static BYTES_DIGITS_MAX + 1], uint64_t value);
-/* Takes up to 19 decimal digits off the beginning of `text`, which is left behind them. False where there is none. */
-bool bytes_take_digits(struct bytes *text, uint64_t *out);
 
 #endif

@@ -301,16 +301,22 @@ static enum status name_column(const struct debezium_table *t, const struct debe
     return error_prefix(err, "column \"%s\" of table %s.%s", c->name, t->declared->schema, t->declared->name);
 }
 
-static enum status read_value(struct debezium *d, struct debezium_table *t, struct debezium_column *column,
-                              const struct json_value *value, bool may_be_missing, struct datum *out, struct error *err)
+/* For the values of one row; the column's part changes from value to value. */
+static struct debezium_value_context context_of(struct debezium *d, bool may_be_missing)
 {
-    struct debezium_value_context context = {.arena = &d->arena,
-                                             .column = &column->habits,
-                                             .overall = &d->habits,
-                                             .units = &d->units,
-                                             .placeholder = &d->placeholder,
-                                             .may_be_missing = may_be_missing};
-    enum status st = debezium_value_read(&context, &column->type, &column->hint, value, out, err);
+    return (struct debezium_value_context){.arena = &d->arena,
+                                           .overall = &d->habits,
+                                           .units = &d->units,
+                                           .placeholder = &d->placeholder,
+                                           .may_be_missing = may_be_missing};
+}
+
+static enum status read_value(struct debezium_value_context *context, struct debezium_table *t,
+                              struct debezium_column *column, const struct json_value *value, struct datum *out,
+                              struct error *err)
+{
+    context->column = &column->habits;
+    enum status st = debezium_value_read(context, &column->type, &column->hint, value, out, err);
     if (column->habits.lost != column->habits.told && st == STATUS_OK && column->declared) {
         debezium_table_tell_losses(t, column);
     }
@@ -332,16 +338,17 @@ static enum status require_key(const struct debezium_table *t, const struct debe
 static enum status append_values(struct debezium *d, struct debezium_table *t, const struct change *change,
                                  struct error *err)
 {
+    struct debezium_value_context context = context_of(d, change->may_be_missing);
     for (uint32_t i = 0; i < t->column_count; i++) {
         struct debezium_column *column = &t->columns[i];
         const struct json_value *value = &change->row->items[t->order[i]].value;
         struct datum datum;
-        TRY(read_value(d, t, column, value, change->may_be_missing, &datum, err));
+        TRY(read_value(&context, t, column, value, &datum, err));
         if (datum.missing && change->before != NULL) {
             const struct json_value *kept =
                 debezium_members_find(change->before, bytes_of(column->name, column->name_len));
             if (kept != NULL && kept->kind != JSON_NULL) {
-                TRY(read_value(d, t, column, kept, true, &datum, err));
+                TRY(read_value(&context, t, column, kept, &datum, err));
             }
         }
         TRY(require_key(t, column, &datum, err));
@@ -355,13 +362,14 @@ static enum status append_values(struct debezium *d, struct debezium_table *t, c
 static enum status append_key(struct debezium *d, struct debezium_table *t, const struct debezium_members *from,
                               struct error *err)
 {
+    struct debezium_value_context context = context_of(d, false);
     for (uint32_t i = 0; i < t->column_count; i++) {
         struct debezium_column *column = &t->columns[i];
         struct datum datum = DATUM_MISSING;
         const struct json_value *value =
             column->key ? debezium_members_find(from, bytes_of(column->name, column->name_len)) : NULL;
         if (value != NULL) {
-            TRY(read_value(d, t, column, value, false, &datum, err));
+            TRY(read_value(&context, t, column, value, &datum, err));
         }
         TRY(require_key(t, column, &datum, err));
         packed_append_datum(&d->row, column->type.kind, &datum);
@@ -373,6 +381,7 @@ static enum status append_key(struct debezium *d, struct debezium_table *t, cons
 static enum status key_changed(struct debezium *d, struct debezium_table *t, const struct change *change, bool *out,
                                struct error *err)
 {
+    struct debezium_value_context context = context_of(d, true);
     *out = false;
     for (uint32_t k = 0; k < t->declared->key_count && change->before != NULL && !*out; k++) {
         struct debezium_column *column = &t->columns[t->key[k]];
@@ -383,8 +392,8 @@ static enum status key_changed(struct debezium *d, struct debezium_table *t, con
         }
         struct datum old_value;
         struct datum new_value;
-        TRY(read_value(d, t, column, was, true, &old_value, err));
-        TRY(read_value(d, t, column, now, true, &new_value, err));
+        TRY(read_value(&context, t, column, was, &old_value, err));
+        TRY(read_value(&context, t, column, now, &new_value, err));
         *out = !old_value.missing && !new_value.missing && !datum_identical(column->type.kind, &old_value, &new_value);
     }
     return STATUS_OK;
@@ -695,7 +704,7 @@ static enum debezium_outcome quarantine(const struct debezium *d, const struct d
 
 static struct bytes trimmed(struct bytes text)
 {
-    while (text.len > 0 && memchr(" \t\r\n", text.data[text.len - 1], 4) != NULL) {
+    while (text.len > 0 && text.data[text.len - 1] <= ' ' && memchr(" \t\r\n", text.data[text.len - 1], 4) != NULL) {
         text.len -= 1;
     }
     return text;
@@ -711,7 +720,7 @@ static enum status decode_value(struct debezium *d, const struct debezium_record
 enum debezium_outcome debezium_decode(struct debezium *d, const struct debezium_record *record, struct buffer *out,
                                       struct debezium_meta *meta)
 {
-    struct error err = {0};
+    struct error err; /* a large one, set where something is wrong */
     char reason[JSON_SCAN_REASON_BYTES];
     enum debezium_outcome outcome = DEBEZIUM_CHANGE;
     size_t mark = out->len;

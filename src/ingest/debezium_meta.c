@@ -1,6 +1,7 @@
 /* Numbers only, by the places that the document's reader has found; nothing here can make a record bad. */
 #include "ingest/debezium_meta.h"
 
+#include "base/digits.h"
 #include "row/datetime.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@ static uint64_t number_of(const struct json_value *v)
 {
     uint64_t value;
     struct bytes text = v != NULL && v->kind == JSON_NUMBER ? v->text : bytes_of("", 0);
-    return bytes_take_digits(&text, &value) && text.len == 0 ? value : 0;
+    return digits_whole(text, &value) ? value : 0;
 }
 
 static int64_t commit_time(const struct json_value *micros, const struct json_value *millis)
@@ -26,7 +27,7 @@ static uint64_t transaction_xid(const struct json_value *id, struct arena *a)
 {
     struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
     uint64_t xid;
-    bool told = bytes_take_digits(&text, &xid) && (text.len == 0 || text.data[0] == ':');
+    bool told = digits_take(&text, &xid) && (text.len == 0 || text.data[0] == ':');
     return told ? xid : 0;
 }
 
@@ -42,7 +43,7 @@ static uint64_t sequence_commit_lsn(const struct json_value *v, struct arena *a)
     while (text.len > 0 && memchr("[\\\" ", text.data[0], 4) != NULL) {
         text = bytes_of(text.data + 1, text.len - 1);
     }
-    return bytes_take_digits(&text, &lsn) ? lsn : 0;
+    return digits_take(&text, &lsn) ? lsn : 0;
 }
 
 static uint64_t flat_number(const struct debezium_document *doc, const char *name)

@@ -3,6 +3,7 @@
  * The id's second part differs between BEGIN, rows and END of one transaction: only the xid in front is its name. */
 #include "ingest/debezium_transaction.h"
 
+#include "base/digits.h"
 #include "ingest/json.h"
 
 #include <stdio.h>
@@ -25,20 +26,20 @@ static bool fail(char reason[static JSON_SCAN_REASON_BYTES], const char *text)
 static bool whole_number(const struct json_value *v, uint64_t *out)
 {
     struct bytes text = v != NULL && v->kind == JSON_NUMBER ? v->text : bytes_of("", 0);
-    return bytes_take_digits(&text, out) && text.len == 0;
+    return digits_whole(text, out);
 }
 
 static bool read_id(const struct json_value *id, struct arena *a, struct debezium_transaction *out)
 {
     struct bytes text = id != NULL && id->kind == JSON_STRING ? json_value_text(id, a) : bytes_of("", 0);
-    if (!bytes_take_digits(&text, &out->xid) || out->xid == 0) {
+    if (!digits_take(&text, &out->xid) || out->xid == 0) {
         return false;
     }
     if (text.len == 0) {
         return true;
     }
     text = bytes_of(text.data + 1, text.len - 1);
-    return text.data[-1] == ':' && (!bytes_take_digits(&text, &out->lsn) || text.len == 0);
+    return text.data[-1] == ':' && (!digits_take(&text, &out->lsn) || text.len == 0);
 }
 
 /* "schema.table", either part with dots in it or not. */

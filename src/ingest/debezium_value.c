@@ -2,6 +2,7 @@
  * Debezium's defaults decide. Numbers never pass through a double. */
 #include "ingest/debezium_value.h"
 
+#include "base/digits.h"
 #include "ingest/debezium_time.h"
 #include "row/datetime.h"
 #include "row/decimal.h"
@@ -13,7 +14,8 @@ enum {
     COEFFICIENT_BYTES_MAX = 61230, /* the digits that a numeric can have */
     SCALE_MIN = -1000,
     MILLIS_PRECISION_MAX = 3,
-    DOUBLE_DIGITS = 15
+    DOUBLE_DIGITS = 15,
+    SHORT_DIGITS_MAX = 18
 };
 
 /* ---- base64 ---- */
@@ -84,22 +86,15 @@ static enum status read_int64(struct bytes text, int64_t *out, struct error *err
     return STATUS_OK;
 }
 
-/* Up to 18 digits without ado; false where it takes more. */
+/* Up to SHORT_DIGITS_MAX digits without ado; false where it takes more. */
 static bool read_short_int(struct bytes text, int64_t *out)
 {
+    uint64_t value;
     size_t at = text.len > 0 && text.data[0] == '-';
-    if (text.len == at || text.len - at > 18) {
+    if (text.len - at > SHORT_DIGITS_MAX || !digits_whole(bytes_of(text.data + at, text.len - at), &value)) {
         return false;
     }
-    int64_t value = 0;
-    for (size_t i = at; i < text.len; i++) {
-        unsigned digit = (unsigned)text.data[i] - '0';
-        if (digit > 9) {
-            return false;
-        }
-        value = value * 10 + (int64_t)digit;
-    }
-    *out = at == 1 ? -value : value;
+    *out = at == 1 ? -(int64_t)value : (int64_t)value;
     return true;
 }
 

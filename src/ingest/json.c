@@ -31,18 +31,6 @@ static inline void skip_space(struct json_scan *s)
 
 /* ---- strings ---- */
 
-#define EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
-
-/* Marks (bit 7) bytes that are a quote, a backslash, a control character or not ASCII. The lowest mark is right; those
- * above it may not be, since subtractions borrow. */
-static uint64_t special_in(uint64_t w)
-{
-    uint64_t quote = w ^ EACH_BYTE('"');
-    uint64_t slash = w ^ EACH_BYTE('\\');
-    return (w | ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash) | ((w - EACH_BYTE(0x20)) & ~w)) &
-           EACH_BYTE(0x80);
-}
-
 static int hex_digit(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
@@ -130,7 +118,7 @@ static void skip_plain(struct json_scan *s)
     uint64_t eight;
     while (s->end - p >= (ptrdiff_t)sizeof eight) {
         memcpy(&eight, p, sizeof eight);
-        uint64_t marks = special_in(eight);
+        uint64_t marks = json_special_in(eight);
         if (marks != 0) {
             s->next = p + __builtin_ctzll(marks) / 8;
             return;
@@ -184,33 +172,11 @@ static bool take_string(struct json_scan *s, struct json_value *out)
 
 /* ---- numbers and words ---- */
 
-/* Marks (the upper four bits) bytes that are no digits. */
-static uint64_t no_digits_in(uint64_t w)
-{
-    uint64_t high = w ^ EACH_BYTE('0');                                /* 0 to 9 where it is a digit */
-    uint64_t above = ((high & EACH_BYTE(0x0f)) + EACH_BYTE(6)) | high; /* carries into the upper bits from 10 on */
-    return above & EACH_BYTE(0xf0);
-}
-
 static size_t skip_digits(struct json_scan *s)
 {
-    const uint8_t *start = s->next;
-    const uint8_t *p = start;
-    uint64_t eight;
-    while (s->end - p >= (ptrdiff_t)sizeof eight) {
-        memcpy(&eight, p, sizeof eight);
-        uint64_t marks = no_digits_in(eight);
-        if (marks != 0) {
-            s->next = p + __builtin_ctzll(marks) / 8;
-            return (size_t)(s->next - start);
-        }
-        p += sizeof eight;
-    }
-    while (p < s->end && *p >= '0' && *p <= '9') {
-        p += 1;
-    }
-    s->next = p;
-    return (size_t)(p - start);
+    size_t count = digits_run(s->next, s->end);
+    s->next += count;
+    return count;
 }
 
 static bool take_number(struct json_scan *s, struct json_value *out)

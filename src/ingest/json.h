@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/digits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +35,9 @@ struct json_scan {
 struct json_scan json_scan_of(struct bytes text);
 /* Takes the value at the position whole: containers with all they hold, checked. False on failure. */
 bool json_scan_value(struct json_scan *s, struct json_value *out);
+/* The same for what most values are: up to 23 digits, or a short text of plain ASCII without escapes, and nothing but a
+ * comma or a closing bracket behind it. False with nothing taken where it is anything else. */
+static inline bool json_scan_usual(struct json_scan *s, struct json_value *out);
 /* What the value at the position begins as; false at the end or where no value begins. Does not step. */
 bool json_scan_peek(struct json_scan *s, enum json_kind *out);
 /* Enter an object or an array. False where there is none. */
@@ -58,5 +62,58 @@ void json_scan_reason(const struct json_scan *s, char out[static JSON_SCAN_REASO
 struct bytes json_value_text(const struct json_value *v, struct arena *a);
 /* True where the string is exactly `text`, however it is escaped. */
 bool json_value_is(const struct json_value *v, const char *text);
+
+/* ---- the usual value ---- */
+
+enum { JSON_USUAL_BYTES = 40 }; /* that may be read from the position on */
+
+#define JSON_EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
+
+/* Marks (bit 7) bytes that are a quote, a backslash, a control character or not ASCII. The lowest mark is right; those
+ * above it may not be, since subtractions borrow. */
+static inline uint64_t json_special_in(uint64_t w)
+{
+    uint64_t quote = w ^ JSON_EACH_BYTE('"');
+    uint64_t slash = w ^ JSON_EACH_BYTE('\\');
+    return (w | ((quote - JSON_EACH_BYTE(1)) & ~quote) | ((slash - JSON_EACH_BYTE(1)) & ~slash) |
+            ((w - JSON_EACH_BYTE(0x20)) & ~w)) &
+           JSON_EACH_BYTE(0x80);
+}
+
+static inline bool json_ends_value(uint8_t c)
+{
+    return c == ',' || c == '}' || c == ']';
+}
+
+static inline bool json_scan_usual(struct json_scan *s, struct json_value *out)
+{
+    const uint8_t *p = s->next;
+    if (s->end - p < JSON_USUAL_BYTES || s->wrong != NULL) {
+        return false;
+    }
+    bool quoted = *p == '"';
+    size_t len = 0;
+    uint64_t marks = 0;
+    if (quoted) {
+        p += 1;
+        for (; marks == 0 && len < 32; len += 8) {
+            marks = json_special_in(load_le64(p + len));
+        }
+    } else if (*p >= '1' && *p <= '9') {
+        for (; marks == 0 && len < 24; len += 8) {
+            marks = digits_others(load_le64(p + len));
+        }
+    }
+    if (marks == 0) {
+        return false;
+    }
+    len = len - 8 + (size_t)__builtin_ctzll(marks) / 8;
+    if ((quoted && p[len] != '"') || !json_ends_value(p[len + quoted])) {
+        return false;
+    }
+    s->next = p + len + quoted;
+    *out = (struct json_value){.kind = quoted ? JSON_STRING : JSON_NUMBER, .text = bytes_of(p, len)};
+    return true;
+}
 
 #endif

@@ -292,13 +292,66 @@ static void both_ways_agree_on_mutations(void **state)
     assert_true(accepted > 100 && accepted < 90000);
 }
 
+/* What json_scan_usual takes of `text`, which ends where it may not read on: json_scan_value takes the same. */
+static bool takes_usual(const char *text, size_t len)
+{
+    char *exact = mem_alloc(len);
+    memcpy(exact, text, len);
+    struct json_scan quick = json_scan_of(bytes_of(exact, len));
+    struct json_scan slow = quick;
+    struct json_value got;
+    struct json_value wanted;
+    bool taken = json_scan_usual(&quick, &got);
+    if (taken) {
+        assert_true(json_scan_value(&slow, &wanted));
+        assert_int_equal(got.kind, wanted.kind);
+        assert_int_equal(got.escaped, wanted.escaped);
+        assert_ptr_equal(got.text.data, wanted.text.data);
+        assert_int_equal(got.text.len, wanted.text.len);
+    }
+    assert_ptr_equal(quick.next, taken ? slow.next : quick.start);
+    mem_free(exact);
+    return taken;
+}
+
+static void usual_values_are_taken_as_any_are(void **state)
+{
+    (void)state;
+    static const char digits[] = "123456789012345678901234567890";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOP";
+    static const char behind[] = ",}]. eE0:\"\\";
+    static const char rest[] = "\"next\":12345678,\"more\":\"text that goes on\"}";
+    char text[256];
+    size_t taken = 0;
+    for (size_t b = 0; b < sizeof behind - 1; b++) {
+        for (int len = 0; len <= 30; len++) {
+            int n = snprintf(text, sizeof text, "%.*s%c%s", len, digits, behind[b], rest);
+            taken += takes_usual(text, (size_t)n);
+            taken += takes_usual(text, (size_t)len + 1);
+            n = snprintf(text, sizeof text, "\"%.*s\"%c%s", len, letters, behind[b], rest);
+            taken += takes_usual(text, (size_t)n);
+            for (int at = 1; at <= len; at++) { /* a byte that is special in a text, anywhere in it */
+                char was = text[at];
+                for (const char *c = "\"\\\n\x1f\x7f\x80\xc3"; *c != '\0'; c++) {
+                    text[at] = *c;
+                    (void)takes_usual(text, (size_t)n);
+                }
+                text[at] = was;
+            }
+        }
+    }
+    assert_int_equal(taken, 3 * (23 + 31)); /* digits, and texts up to those lengths, before a comma or a bracket */
+    assert_false(takes_usual("-1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18", 45));
+    assert_false(takes_usual("01,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18", 45));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_documents_are_accepted),      cmocka_unit_test(invalid_documents_are_refused),
         cmocka_unit_test(every_document_cut_off_is_refused), cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(strings_give_their_text),           cmocka_unit_test(failures_say_where_and_why),
-        cmocka_unit_test(both_ways_agree_on_mutations),
+        cmocka_unit_test(both_ways_agree_on_mutations),      cmocka_unit_test(usual_values_are_taken_as_any_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
