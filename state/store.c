@@ -370,6 +370,11 @@ bool store_checkpoint_running(const struct store *s)
     return index_checkpoint_running(s->index);
 }
 
+bool store_checkpoint_rested(const struct store *s)
+{
+    return index_checkpoint_rested(s->index);
+}
+
 enum status store_checkpoint_wait(struct store *s, struct error *err)
 {
     return index_checkpoint_wait(s->index, err);

@@ -135,6 +135,8 @@ enum status store_cursor_next(struct store_cursor *c, struct bytes *key, struct 
  * first, and for the log to be durable up to `seq_next`. */
 enum status store_checkpoint_begin(struct store *s, uint64_t seq_next, struct error *err);
 bool store_checkpoint_running(const struct store *s);
+/* True where none runs and the thread has rested for as long as the newest one took. */
+bool store_checkpoint_rested(const struct store *s);
 enum status store_checkpoint_wait(struct store *s, struct error *err);
 /* Commits folded into the state on disk. */
 uint64_t store_checkpoint_seq_next(const struct store *s);

@@ -18,7 +18,8 @@ enum {
     CHANGE_WRITES_BYTES = 200, /* to the state, of a change of a narrow row */
     TURN_CHANGES = 256 * 1024, /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,
-    DRAIN_US_MAX = 10000000 /* for the last syncs when asked to stop */
+    DRAIN_US_MAX = 10000000, /* for the last syncs when asked to stop */
+    EARLY_SHARE = 4          /* of the changed entries that memory has room for */
 };
 
 static enum status run_operators(struct spine *s, bool commit_ended, uint64_t seq, struct error *err)
@@ -80,6 +81,15 @@ enum status spine_note_events(struct spine *s, struct error *err)
     return identity_note_events(s->store, s->events_before + flow_change_count(s->flow), err);
 }
 
+/* Changed entries are written well before memory is full of them, while the fold goes on: it takes less memory, and
+ * there is less left to write at the end. The writer rests in between: where changes are scattered over the state, each
+ * page that it writes takes more of them the longer they are gathered. */
+static bool should_write_early(const struct spine *s)
+{
+    return store_dirty_bytes(s->store) > store_room_bytes(s->store) / (EARLY_SHARE - 1) &&
+           store_checkpoint_rested(s->store);
+}
+
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
 {
     if (s->mid_commit || s->folded == s->checkpoint_begun) {
@@ -87,8 +97,8 @@ enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
     }
     bool full = store_is_full(s->store);
     int64_t now = clock_mono_us();
-    if (!full && (now < s->checkpoint_at_us || store_checkpoint_running(s->store) ||
-                  store_durable_seq_next(s->store) < s->folded)) {
+    bool due = now >= s->checkpoint_at_us || should_write_early(s);
+    if (!full && (!due || store_checkpoint_running(s->store) || store_durable_seq_next(s->store) < s->folded)) {
         return STATUS_OK;
     }
     TRY(spine_note_events(s, err));

@@ -2,6 +2,7 @@
  * the job, so that nothing else is shared. The thread alone begins, writes and ends the write transaction. */
 #include "state/index/inner.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/thread.h"
 
@@ -94,6 +95,7 @@ static void *thread_main(void *arg)
         }
         pthread_mutex_unlock(&cp->mutex);
         enum checkpoint_phase phase = job_run(ix);
+        cp->ended_us = clock_mono_us();
         phase_set(cp, phase);
         atomic_fetch_or(&ix->attention, ATTENTION_CHECKPOINT);
         if (ix->options.notify != NULL) {
@@ -205,6 +207,7 @@ static enum status job_submit(struct index *ix, enum checkpoint_kind kind, const
     items_fill(ix);
     cp->kind = kind;
     cp->mark = *mark;
+    cp->begun_us = clock_mono_us();
     cp->env = ix->env;
     cp->meta_number_before = ix->meta_map;
     phase_set(cp, PHASE_RUNNING);
@@ -279,6 +282,12 @@ bool index_checkpoint_running(struct index *ix)
     }
     enum checkpoint_phase phase = phase_of(&ix->checkpoint);
     return phase == PHASE_RUNNING || phase == PHASE_FULL;
+}
+
+bool index_checkpoint_rested(struct index *ix)
+{
+    const struct checkpoint *cp = &ix->checkpoint;
+    return !index_checkpoint_running(ix) && clock_mono_us() - cp->ended_us >= cp->ended_us - cp->begun_us;
 }
 
 enum status index_checkpoint_wait(struct index *ix, struct error *err)

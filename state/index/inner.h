@@ -71,6 +71,8 @@ struct checkpoint {
     bool stopping;
     enum checkpoint_kind kind;
     struct index_mark mark;
+    int64_t begun_us;
+    int64_t ended_us; /* of the newest one that has ended */
     struct env *env;
     unsigned meta_number_before;
     unsigned meta_number; /* out */
