@@ -72,6 +72,19 @@ static inline bool digits_whole(struct bytes text, uint64_t *out)
     return fine;
 }
 
+enum { DIGITS_SIGNED_MAX = 18 }; /* always fit a signed 64-bit number */
+
+/* The same with a minus sign before it or not, for 1 to DIGITS_SIGNED_MAX digits. */
+static inline bool digits_signed(struct bytes text, int64_t *out)
+{
+    uint64_t value;
+    size_t sign = text.len > 0 && text.data[0] == '-';
+    struct bytes digits = bytes_of(text.data + sign, text.len - sign);
+    bool fine = digits.len <= DIGITS_SIGNED_MAX && digits_whole(digits, &value);
+    *out = !fine ? 0 : sign == 1 ? -(int64_t)value : (int64_t)value;
+    return fine;
+}
+
 /* How many digits `p` begins with. */
 static inline size_t digits_run(const uint8_t *p, const uint8_t *end)
 {

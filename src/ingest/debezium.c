@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/checksum.h"
+#include "base/digits.h"
 #include "base/memory.h"
 #include "event/event.h"
 #include "ingest/debezium_document.h"
@@ -343,6 +344,12 @@ static enum status append_values(struct debezium *d, struct debezium_table *t, c
         struct debezium_column *column = &t->columns[i];
         const struct json_value *value = &change->row->items[t->order[i]].value;
         struct datum datum;
+        int64_t number;
+        if (value->kind == JSON_NUMBER && digits_signed(value->text, &number) && number >= column->linear.min &&
+            number <= column->linear.max) {
+            packed_append_int(&d->row, number * column->linear.factor + column->linear.offset);
+            continue;
+        }
         TRY(read_value(&context, t, column, value, &datum, err));
         if (datum.missing && change->before != NULL) {
             const struct json_value *kept =
@@ -481,7 +488,7 @@ static enum status put_row(struct debezium *d, struct debezium_table *t, const s
     bool moved = false;
     enum event_kind kind = change->kind;
     d->row_lacks = false;
-    TRY(debezium_table_fit(t, d->value->schema, change->row, d->value->shape, err));
+    TRY(debezium_table_fit(t, d->value->schema, change->row, d->value->shape, &d->units, err));
     TRY(append_values(d, t, change, err));
     if (change->record != NULL && d->row_lacks) {
         TRY(complete_insert(d, t, change, &kind, err));

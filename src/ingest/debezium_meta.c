@@ -31,6 +31,11 @@ static uint64_t transaction_xid(const struct json_value *id, struct arena *a)
     return told ? xid : 0;
 }
 
+static bool is_before_number(uint8_t c)
+{
+    return c == '[' || c == '\\' || c == '"' || c == ' ';
+}
+
 /* source.sequence is a text with an array in it: ["last commit's lsn","lsn"], either may be null. */
 static uint64_t sequence_commit_lsn(const struct json_value *v, struct arena *a)
 {
@@ -40,7 +45,7 @@ static uint64_t sequence_commit_lsn(const struct json_value *v, struct arena *a)
     }
     bool usual = memchr(v->text.data, 'u', v->text.len) == NULL; /* no escapes but \" */
     struct bytes text = usual ? v->text : json_value_text(v, a);
-    while (text.len > 0 && memchr("[\\\" ", text.data[0], 4) != NULL) {
+    while (text.len > 0 && is_before_number(text.data[0])) {
         text = bytes_of(text.data + 1, text.len - 1);
     }
     return digits_take(&text, &lsn) ? lsn : 0;

@@ -181,8 +181,16 @@ static void take_columns(struct debezium_table *t, struct debezium_column *colum
     find_key(t->declared, columns, count, t->key);
 }
 
+static void find_linear(struct debezium_table *t, const struct debezium_units *units)
+{
+    for (uint32_t i = 0; i < t->column_count; i++) {
+        t->columns[i].linear = debezium_linear_of(&t->columns[i].type, &t->columns[i].hint, units);
+    }
+}
+
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
-                               const struct debezium_members *row, uint64_t shape, struct error *err)
+                               const struct debezium_members *row, uint64_t shape, const struct debezium_units *units,
+                               struct error *err)
 {
     uint64_t serial = schema != NULL ? schema->serial : 0;
     if (t->columns != NULL && t->columns_serial == serial && t->hints_serial == serial) {
@@ -191,6 +199,7 @@ enum status debezium_table_fit(struct debezium_table *t, const struct debezium_s
         }
         if (find_order(t, row)) {
             t->fitted_shape = shape;
+            find_linear(t, units);
             return STATUS_OK;
         }
     }
@@ -210,6 +219,7 @@ enum status debezium_table_fit(struct debezium_table *t, const struct debezium_s
         t->columns_serial = serial;
         t->hints_serial = serial;
         (void)find_order(t, row);
+        find_linear(t, units);
     }
     return st;
 }

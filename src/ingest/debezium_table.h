@@ -23,6 +23,7 @@ struct debezium_column {
     size_t name_len;
     struct type type; /* the declared one, else what the schema part tells, else text */
     struct debezium_hint hint;
+    struct debezium_linear linear; /* of type and hint, as of the row last fitted */
     struct debezium_habits habits;
     bool declared;
     bool key;
@@ -47,7 +48,8 @@ void debezium_table_release(struct debezium_table *t);
  * document, 0 = unknown. STATUS_INVALID where a column of the key is not there, there are more than EVENT_COLUMNS_MAX,
  * a column is there twice, or the columns have changed too often to be believed. */
 enum status debezium_table_fit(struct debezium_table *t, const struct debezium_schema *schema,
-                               const struct debezium_members *row, uint64_t shape, struct error *err);
+                               const struct debezium_members *row, uint64_t shape, const struct debezium_units *units,
+                               struct error *err);
 /* For events without a row: the declared columns where no row has been seen, and hints from `schema`. */
 void debezium_table_fit_key(struct debezium_table *t, const struct debezium_schema *schema);
 struct event_schema;

@@ -10,12 +10,14 @@
 #include <string.h>
 #include <strings.h>
 
+#define US_PLAIN_MAX   INT64_C(200000000000000000) /* 6,300 years on both sides of 1970 */
+#define DAYS_PLAIN_MAX INT64_C(2000000)
+
 enum {
     COEFFICIENT_BYTES_MAX = 61230, /* the digits that a numeric can have */
     SCALE_MIN = -1000,
     MILLIS_PRECISION_MAX = 3,
-    DOUBLE_DIGITS = 15,
-    SHORT_DIGITS_MAX = 18
+    DOUBLE_DIGITS = 15
 };
 
 /* ---- base64 ---- */
@@ -86,28 +88,16 @@ static enum status read_int64(struct bytes text, int64_t *out, struct error *err
     return STATUS_OK;
 }
 
-/* Up to SHORT_DIGITS_MAX digits without ado; false where it takes more. */
-static bool read_short_int(struct bytes text, int64_t *out)
-{
-    uint64_t value;
-    size_t at = text.len > 0 && text.data[0] == '-';
-    if (text.len - at > SHORT_DIGITS_MAX || !digits_whole(bytes_of(text.data + at, text.len - at), &value)) {
-        return false;
-    }
-    *out = at == 1 ? -(int64_t)value : (int64_t)value;
-    return true;
-}
-
 static enum status read_number(struct bytes text, int64_t *out, struct error *err)
 {
-    return read_short_int(text, out) ? STATUS_OK : read_int64(text, out, err);
+    return digits_signed(text, out) ? STATUS_OK : read_int64(text, out, err);
 }
 
 static enum status read_int(const struct type *type, struct bytes text, struct datum *out, struct error *err)
 {
     int64_t limit = type->kind == TYPE_INT2 ? INT16_MAX : type->kind == TYPE_INT4 ? INT32_MAX : INT64_MAX;
     *out = (struct datum){0};
-    if (read_short_int(text, &out->v.i) && out->v.i >= -limit - 1 && out->v.i <= limit) {
+    if (digits_signed(text, &out->v.i) && out->v.i >= -limit - 1 && out->v.i <= limit) {
         return STATUS_OK;
     }
     return datum_parse(type, text, NULL, out, err);
@@ -154,7 +144,7 @@ static enum status read_variable_scale(const struct json_value *value, struct ar
         if (json_value_is(&name, "value")) {
             unscaled = member;
         } else if (json_value_is(&name, "scale") && member.kind == JSON_NUMBER) {
-            has_scale = read_short_int(member.text, &scale) && scale >= INT16_MIN && scale <= INT16_MAX;
+            has_scale = digits_signed(member.text, &scale) && scale >= INT16_MIN && scale <= INT16_MAX;
         }
     }
     if (!has_scale || unscaled.kind != JSON_STRING) {
@@ -429,7 +419,7 @@ static bool is_array_placeholder(const struct debezium_placeholder *p, struct by
         struct bytes text = v.kind == JSON_STRING ? json_value_text(&v, a) : bytes_of("", 0);
         string = string && count == 0 && v.kind == JSON_STRING &&
                  (bytes_equal(text, p->text) || bytes_equal(text, p->base64) || bytes_equal(text, p->uuid));
-        codes = codes && count < p->text.len && v.kind == JSON_NUMBER && read_short_int(v.text, &code) &&
+        codes = codes && count < p->text.len && v.kind == JSON_NUMBER && digits_signed(v.text, &code) &&
                 code == (int8_t)p->text.data[count];
         count += 1;
         if (!string && !codes) {
@@ -447,6 +437,36 @@ static bool is_placeholder(const struct debezium_placeholder *p, const struct ty
         return bytes_equal(text, p->text) || (type->kind == TYPE_BYTEA && bytes_equal(text, p->base64));
     }
     return value->kind == JSON_ARRAY && type->kind == TYPE_OTHER && is_array_placeholder(p, value->text, a);
+}
+
+/* The limits leave out what is refused and what has a meaning of its own: the codes for infinity. */
+struct debezium_linear debezium_linear_of(const struct type *type, const struct debezium_hint *hint,
+                                          const struct debezium_units *units)
+{
+    static const struct debezium_linear none = {.min = 1, .max = 0};
+    enum debezium_form form = hint->form == FORM_GUESSED ? units->timestamp : hint->form;
+    bool millis = type->typmod >= 0 && type->typmod <= MILLIS_PRECISION_MAX;
+    switch ((int)type->kind) {
+    case TYPE_INT8:
+        return (struct debezium_linear){.factor = 1, .min = INT64_MIN, .max = INT64_MAX};
+    case TYPE_INT4:
+        return (struct debezium_linear){.factor = 1, .min = INT32_MIN, .max = INT32_MAX};
+    case TYPE_DATE:
+        return (struct debezium_linear){
+            .factor = 1, .offset = -DATETIME_EPOCH_DAYS, .min = -DAYS_PLAIN_MAX, .max = DAYS_PLAIN_MAX};
+    case TYPE_TIMESTAMP:
+        if (form == FORM_MILLIS || (form == FORM_GUESSED && millis)) { /* needs no rounding in milliseconds */
+            bool round = type->typmod < 0 || type->typmod >= MILLIS_PRECISION_MAX;
+            return round ? (struct debezium_linear){.factor = 1000,
+                                                    .offset = -DATETIME_EPOCH_US,
+                                                    .min = -US_PLAIN_MAX / 1000,
+                                                    .max = US_PLAIN_MAX / 1000}
+                         : none;
+        }
+        return none;
+    default:
+        return none;
+    }
 }
 
 enum status debezium_value_read(const struct debezium_value_context *c, const struct type *type,

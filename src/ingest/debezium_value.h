@@ -63,6 +63,17 @@ enum status debezium_value_read(const struct debezium_value_context *c, const st
                                 const struct debezium_hint *hint, const struct json_value *value, struct datum *out,
                                 struct error *err);
 
+/* How a column's whole numbers, which most values are, give their datum's v.i: number * factor + offset for numbers of
+ * min to max; all others (none where max < min) go to debezium_value_read, which gives the same for these. */
+struct debezium_linear {
+    int64_t factor;
+    int64_t offset;
+    int64_t min;
+    int64_t max;
+};
+struct debezium_linear debezium_linear_of(const struct type *type, const struct debezium_hint *hint,
+                                          const struct debezium_units *units);
+
 /* Of a time.precision.mode; NULL = the default. STATUS_INVALID where there is none of that name. */
 enum status debezium_units_of(const char *time_precision, struct debezium_units *out, struct error *err);
 /* "hex:..." are the bytes themselves. Of uuid[] only Debezium's own placeholder is known. */
