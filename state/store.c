@@ -375,6 +375,11 @@ bool store_checkpoint_rested(const struct store *s)
     return index_checkpoint_rested(s->index);
 }
 
+bool store_give_back(struct store *s)
+{
+    return index_give_back(s->index);
+}
+
 enum status store_checkpoint_wait(struct store *s, struct error *err)
 {
     return index_checkpoint_wait(s->index, err);

@@ -138,6 +138,9 @@ bool store_checkpoint_running(const struct store *s);
 /* True where none runs and the thread has rested for as long as the newest one took. */
 bool store_checkpoint_rested(const struct store *s);
 enum status store_checkpoint_wait(struct store *s, struct error *err);
+/* Frees memory that only makes reading and changing much faster: entries that are on disk as well, and what is kept for
+ * the next ones. Ends the life of handed-out values. False, with nothing done, while a checkpoint is on its way. */
+bool store_give_back(struct store *s);
 /* Commits folded into the state on disk. */
 uint64_t store_checkpoint_seq_next(const struct store *s);
 /* Bytes of changed entries in memory. */

@@ -1,8 +1,11 @@
 #include "base/memory.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { KEPT_BYTES_MAX = 16 * 1024 * 1024, MAPPED_BYTES_MIN = 8 * 1024 * 1024 };
 
 static void *memory_or_die(void *p, size_t bytes)
 {
@@ -40,6 +43,17 @@ char *mem_strdup(const char *text)
 void mem_free(void *p)
 {
     free(p);
+}
+
+void mem_keep_freed(void)
+{
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES_MAX);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+}
+
+void mem_give_back(void)
+{
+    (void)malloc_trim(0);
 }
 
 void mem_grow(void *array_pointer, size_t *capacity, size_t needed, size_t element_bytes)

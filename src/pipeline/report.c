@@ -2,11 +2,16 @@
 #include "pipeline/spine.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-enum { RATE_US = 1000000 };
+enum {
+    RATE_US = 1000000,
+    BUSY_RATE = 50000, /* changes a second, after which there is memory to give back */
+    QUIET_RATE = 5000  /* where it is given back */
+};
 
 void report_rate(struct spine *s, int64_t now_us)
 {
@@ -19,6 +24,12 @@ void report_rate(struct spine *s, int64_t now_us)
     }
     s->rate_changes = changes;
     s->rate_at_us = now_us;
+    if (s->rate >= BUSY_RATE) {
+        s->memory_kept = true;
+    } else if (s->rate < QUIET_RATE && s->memory_kept && !s->mid_commit && store_give_back(s->store)) {
+        s->memory_kept = false;
+        mem_give_back();
+    }
 }
 
 static void print_position(void *ctx, const char *name, uint64_t value)

@@ -73,7 +73,8 @@ struct spine {
     bool progress_shown;   /* of recovery or replay */
     uint64_t rate_changes; /* at rate_at_us */
     int64_t rate_at_us;
-    double rate; /* changes a second */
+    double rate;      /* changes a second */
+    bool memory_kept; /* from the start, or from when the rate was high */
 };
 
 /* start.c: opens everything and brings the state to the log's end. */

@@ -268,7 +268,7 @@ static enum status open_source(struct spine *s, struct error *err)
 
 enum status spine_open(struct spine *s, const struct pipeline_options *options, struct error *err)
 {
-    *s = (struct spine){.options = options, .started_us = clock_mono_us()};
+    *s = (struct spine){.options = options, .started_us = clock_mono_us(), .memory_kept = true};
     list_views(s);
     TRY(open_state(s, err));
     TRY(link_open(s, err));

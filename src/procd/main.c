@@ -187,6 +187,7 @@ int main(int argc, char **argv)
         options_release(&o);
         return 0;
     }
+    mem_keep_freed();
     message_level_set(o.verbose ? MESSAGE_DEBUG : MESSAGE_INFO);
     enum status st = load_and_run(&o, &err);
     if (st != STATUS_OK) {

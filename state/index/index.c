@@ -275,6 +275,22 @@ void index_generations_reset(struct index *ix)
     ix->frozen_clean = true;
 }
 
+bool index_give_back(struct index *ix)
+{
+    if (!ix->frozen_clean || index_checkpoint_running(ix)) {
+        return false;
+    }
+    index_cursors_detach(ix);
+    for (size_t i = 0; i < ix->map_count; i++) {
+        ix->maps[i]->frozen = (struct memtable){0};
+        ix->maps[i]->frozen_finger = (struct memtable_finger){0};
+    }
+    memtable_pool_reset(&ix->pools[1 - ix->active_pool_idx], 0);
+    memtable_pool_trim(&ix->pools[1 - ix->active_pool_idx]);
+    memtable_pool_trim(&ix->pools[ix->active_pool_idx]);
+    return true;
+}
+
 static void map_found(void *ctx, const char *name, unsigned map)
 {
     struct index *ix = ctx;

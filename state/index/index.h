@@ -57,6 +57,7 @@ enum status index_cursor_next(struct store_cursor *c, struct bytes *key, struct 
 enum status index_checkpoint_begin(struct index *ix, const struct index_mark *mark, struct error *err);
 bool index_checkpoint_running(struct index *ix);
 bool index_checkpoint_rested(struct index *ix);
+bool index_give_back(struct index *ix);
 enum status index_checkpoint_wait(struct index *ix, struct error *err);
 /* Of the last checkpoint in the environment in use. @thread any */
 uint64_t index_checkpoint_seq_next(const struct index *ix);

@@ -66,6 +66,12 @@ void memtable_pool_reset(struct memtable_pool *pool, uint64_t keep_bytes)
     pool->bytes = 0;
 }
 
+void memtable_pool_trim(struct memtable_pool *pool)
+{
+    chunks_free(pool->spare);
+    pool->spare = NULL;
+}
+
 void memtable_pool_release(struct memtable_pool *pool)
 {
     chunks_free(pool->used);

@@ -25,6 +25,8 @@ struct memtable_pool {
 
 /* Forgets all memtables of the pool; keeps up to `keep_bytes` of memory for reuse. */
 void memtable_pool_reset(struct memtable_pool *pool, uint64_t keep_bytes);
+/* Frees the memory kept for reuse. */
+void memtable_pool_trim(struct memtable_pool *pool);
 void memtable_pool_release(struct memtable_pool *pool);
 
 enum { MEMTABLE_TOMBSTONE = -1 };

@@ -309,7 +309,10 @@ static void rare_op(struct run *r, int map, uint64_t map_bytes)
     } else if (dice < 55) {
         ok(index_checkpoint_wait(r->ix, &err), &err);
         assert_int_equal(index_checkpoint_seq_next(r->ix), r->seq_next);
-    } else if (dice < 70 && map_bytes == 0) {
+        assert_true(index_give_back(r->ix));
+    } else if (dice < 62) {
+        (void)index_give_back(r->ix);
+    } else if (dice < 72 && map_bytes == 0) {
         ok(index_spill(r->ix, &err), &err);
     } else if (dice < 78) {
         ok(index_map_clear(r->maps[map], &err), &err);
@@ -432,6 +435,43 @@ static void may_be_changed_while_a_checkpoint_is_written(void **unused)
     index_close(ix);
     open_at(&ix, &m, path, 0);
     counters_match(m, 0, COUNT, 5);
+    index_close(ix);
+    folder_drop(path);
+}
+
+static void gives_back_only_what_is_on_disk(void **unused)
+{
+    (void)unused;
+    enum { COUNT = 20000 };
+    char path[64];
+    folder_new(path);
+    struct index *ix;
+    struct store_map *m;
+    struct error err;
+    open_at(&ix, &m, path, 0);
+    counters_put(m, 0, COUNT, 1);
+    ok(index_checkpoint_begin(ix, &(struct index_mark){.seq_next = 1}, &err), &err);
+    while (index_checkpoint_running(ix)) {
+        assert_false(index_give_back(ix));
+    }
+    assert_false(index_give_back(ix)); /* written, but the view is from before it */
+    counters_match(m, 0, COUNT, 1);
+    counters_put(m, 0, COUNT / 2, 2);
+    ok(index_checkpoint_wait(ix, &err), &err);
+    struct store_cursor *c;
+    struct bytes key;
+    struct bytes value;
+    ok(index_cursor_open(m, &c, &err), &err);
+    ok(index_cursor_seek(c, bytes_of(NULL, 0), &err), &err);
+    ok(index_cursor_next(c, &key, &value, &err), &err);
+    assert_true(index_give_back(ix));
+    for (int i = 1; i < COUNT; i++) {
+        ok(index_cursor_next(c, &key, &value, &err), &err);
+    }
+    assert_int_equal(index_cursor_next(c, &key, &value, &err), STATUS_END);
+    index_cursor_close(c);
+    counters_match(m, 0, COUNT / 2, 2);
+    counters_match(m, COUNT / 2, COUNT, 1);
     index_close(ix);
     folder_drop(path);
 }
@@ -810,6 +850,7 @@ int main(void)
         cmocka_unit_test(behaves_as_a_sorted_array_under_random_operations),
         cmocka_unit_test(behaves_as_a_sorted_array_while_the_address_space_grows),
         cmocka_unit_test(may_be_changed_while_a_checkpoint_is_written),
+        cmocka_unit_test(gives_back_only_what_is_on_disk),
         cmocka_unit_test(keeps_nothing_of_a_spill_without_a_checkpoint),
         cmocka_unit_test(enlarges_the_address_space_for_one_large_checkpoint),
         cmocka_unit_test(fails_for_good_where_a_spill_fills_the_address_space),
