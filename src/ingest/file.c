@@ -66,7 +66,6 @@ struct source_file {
     uint64_t commit_bytes;
     bool head_known; /* file.head_* are in the log */
 
-    uint64_t received;
     uint64_t bytes_there; /* the file's size as last seen */
     int64_t commit_time_us;
 };
@@ -299,7 +298,7 @@ static enum status account_line(struct source_file *f, enum debezium_outcome out
         if (!f->commit_begun) {
             begin_commit(f, meta);
         }
-        f->received += 1;
+        f->base.received += 1;
         TRY(add_items(f, err));
     }
     bool full = f->commit_lines >= COMMIT_LINES_MAX || f->commit_bytes >= COMMIT_BYTES_MAX;
@@ -517,7 +516,6 @@ static void file_status(const struct source *s, struct source_status *out)
 {
     const struct source_file *f = self_const(s);
     *out = (struct source_status){.connected = true,
-                                  .received = f->received,
                                   .lag_bytes = f->bytes_there > f->position ? f->bytes_there - f->position : 0,
                                   .commit_time_us = f->commit_time_us};
     snprintf(out->position, sizeof out->position, "%" PRIu64 " bytes", f->position);

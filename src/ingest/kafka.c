@@ -455,10 +455,8 @@ static void kafka_status(const struct source *s, struct source_status *out)
     const struct kafka *k = self_const(s);
     uint64_t lag = lag_records(k);
     uint64_t record_bytes = k->received_records > 0 ? k->received_bytes / k->received_records + 1 : 1;
-    *out = (struct source_status){.connected = k->connected,
-                                  .received = k->received,
-                                  .lag_bytes = lag * record_bytes,
-                                  .commit_time_us = k->commit_time_us};
+    *out = (struct source_status){
+        .connected = k->connected, .lag_bytes = lag * record_bytes, .commit_time_us = k->commit_time_us};
     snprintf(out->position, sizeof out->position, "%zu partitions, %" PRIu64 " records behind", k->partition_count,
              lag);
     const char *missing = missing_topic(k);

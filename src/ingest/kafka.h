@@ -236,7 +236,6 @@ struct kafka {
     struct error failure; /* met in a callback; status OK = none */
 
     bool ended;
-    uint64_t received;
     uint64_t received_bytes;
     uint64_t received_records;
     int64_t commit_time_us;

@@ -134,7 +134,7 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
         meta.xid = 0;
         meta.source_xid = 0;
     } else if (outcome != DEBEZIUM_IGNORED) {
-        k->received += 1;
+        k->base.received += 1;
         if (outcome == DEBEZIUM_QUARANTINED) {
             struct bytes item = bytes_of(list->items.data + mark, list->items.len - mark);
             TRY(source_quarantined(&k->options.output, item, err));

@@ -312,7 +312,6 @@ static void postgres_status(const struct source *s, struct source_status *out)
     *out = (struct source_status){.connected = p->state != POSTGRES_DOWN && p->state != POSTGRES_CONNECTING,
                                   .snapshot = p->state == POSTGRES_COPYING || p->state == POSTGRES_CREATING_SLOT ||
                                               p->state == POSTGRES_WAITING,
-                                  .received = p->received,
                                   .commit_time_us = p->commit_time_us};
     uint64_t at = p->seen > p->position ? p->seen : p->position;
     postgres_lsn_text(at, out->position);

@@ -101,7 +101,6 @@ struct postgres {
     bool chunk_handed; /* a part of it is in the log */
     uint64_t commit_number;
     uint64_t handed_bytes;
-    uint64_t received;
     int64_t commit_time_us;
 
     /* the stream */

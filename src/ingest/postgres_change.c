@@ -150,7 +150,7 @@ enum status postgres_change(struct postgres *p, const struct pgoutput_message *m
     if (p->scratch.next != NULL) {
         arena_reset(&p->scratch);
     }
-    p->received += 1;
+    p->base.received += 1;
     return postgres_commit_item(p, mark, origin, err);
 }
 
@@ -166,7 +166,7 @@ enum status postgres_change_truncate(struct postgres *p, const struct pgoutput_m
         pgrelation_journal(&p->relations, r, p->commit_number, &p->out);
         size_t mark = p->out.len;
         event_append_truncate(&p->out, r->table_id);
-        p->received += 1;
+        p->base.received += 1;
         TRY(postgres_commit_item(p, mark, "", err));
     }
     return STATUS_OK;

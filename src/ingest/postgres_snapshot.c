@@ -300,7 +300,7 @@ static enum status take_row(struct postgres *p, struct bytes line, struct error 
         arena_reset(&p->scratch);
     }
     p->snapshot->rows += 1;
-    p->received += 1;
+    p->base.received += 1;
     return postgres_commit_item(p, mark, origin, err);
 }
 

@@ -147,3 +147,8 @@ void source_status(const struct source *s, struct source_status *out)
 {
     s->methods->status(s, out);
 }
+
+uint64_t source_received(const struct source *s)
+{
+    return s->received;
+}

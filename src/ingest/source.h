@@ -59,7 +59,6 @@ struct source_status {
     bool connected;
     bool snapshot;          /* the initial snapshot is running */
     char position[128];     /* for people: "0/16B3748", "1234 bytes" */
-    uint64_t received;      /* changes handed out */
     uint64_t lag_bytes;     /* source's end minus what was handed out, as last heard */
     int64_t commit_time_us; /* of the newest commit handed out, since 2000-01-01 */
     char detail[256];       /* why it is not connected */
@@ -82,5 +81,7 @@ int source_timeout_ms(const struct source *s);
 /* Commits with seq below are on disk: may be acknowledged to the source. */
 enum status source_acknowledge(struct source *s, uint64_t durable_seq_next, struct error *err);
 void source_status(const struct source *s, struct source_status *out);
+/* Changes handed out, and entries of the quarantine. */
+uint64_t source_received(const struct source *s);
 
 #endif

@@ -21,6 +21,7 @@ struct source_methods {
 /* The first member of every implementation's own struct. */
 struct source {
     const struct source_methods *methods;
+    uint64_t received; /* counted by the implementation */
 };
 
 enum {

@@ -96,13 +96,6 @@ static void batch_swap(struct batch *a, struct batch *b)
 
 /* ---- recording: on the thread ---- */
 
-static uint64_t received_now(const struct intake *i)
-{
-    struct source_status status = {0};
-    source_status(i->source, &status);
-    return status.received;
-}
-
 static enum status record_append(void *ctx, struct bytes chunk, bool last, uint64_t *seq, struct error *err)
 {
     struct intake *i = ctx;
@@ -127,7 +120,7 @@ static enum status record_quarantined(void *ctx, struct bytes origin, struct byt
 {
     struct intake *i = ctx;
     (void)err;
-    batch_add(&i->recorded, CALL_QUARANTINED, origin, reason)->received = received_now(i);
+    batch_add(&i->recorded, CALL_QUARANTINED, origin, reason)->received = source_received(i->source);
     return STATUS_OK;
 }
 
@@ -158,7 +151,8 @@ static bool hand_over(struct intake *i, bool more)
     struct source_status status = {0};
     source_status(i->source, &status);
     if (i->recorded.count > 0) {
-        batch_add(&i->recorded, CALL_RECEIVED, bytes_of(NULL, 0), bytes_of(NULL, 0))->received = status.received;
+        batch_add(&i->recorded, CALL_RECEIVED, bytes_of(NULL, 0), bytes_of(NULL, 0))->received =
+            source_received(i->source);
     }
     pthread_mutex_lock(&i->mutex);
     if (i->ready.count == 0) {
