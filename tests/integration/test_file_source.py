@@ -211,3 +211,28 @@ def test_captures_of_debezium_end_as_the_source_did(folder, mode):
             want, have = ([tuple(decimal.Decimal(v) if i == number else v for i, v in enumerate(r)) for r in x] for x in (want, have))
         assert have == want, table
         assert pipe.dump(f"all_{table}").splitlines()[0] == got[0]
+
+
+def test_memory_is_given_back_when_nothing_is_left_to_do(folder):
+    count = 300000
+    lines = folder / "many.json"
+    with open(lines, "w", encoding="utf-8") as f:
+        for i in range(count):
+            f.write(event("c", after=row(i, f"item {i} with a name of some length")) + "\n")
+    pipe = make(folder, source=f"file:{lines}")
+    procd = pipe.start()
+    peak = [0]
+
+    def all_read():
+        peak.append(procd.rss_anon_kib())
+        return f"\n{count}," in pipe.ctl("dump", "total", "--csv", code=None).stdout
+    until(all_read, 60, "all lines are folded")
+    peak = max(peak)
+    print(f"peak {peak // 1024} MiB")
+    if "-san-" not in harness.BUILD.name:  # the sanitizer keeps freed memory
+        until(lambda: procd.rss_anon_kib() < peak * 3 // 4, 30, "memory is given back")
+    with open(lines, "a", encoding="utf-8") as f:
+        f.write(event("u", before=row(7), after=row(7, "seven", 7)) + "\n")
+    until(lambda: ("7", "seven", "7.00", "2023-11-14 22:13:20.123", "2024-02-29") in shown(pipe), 30, "the next event is folded")
+    assert pipe.dump("total").splitlines()[1] == f"{count},{(count - 1) * 1.5 + 7:.2f}"
+    pipe.stop()
