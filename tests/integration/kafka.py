@@ -56,7 +56,7 @@ class Java:
         self.name = name
         self.folder = folder
         self.log = folder / f"{name}.log"
-        self.argv = ["java", f"-Xmx{memory}", *JAVA_OPTIONS, "-cp", f"{classpath}/*", *argv]
+        self.argv = ["java", f"-Xmx{memory}", *JAVA_OPTIONS, f"-Djava.io.tmpdir={folder}", "-cp", f"{classpath}/*", *argv]
         self.child = None
 
     def launch(self):

@@ -57,8 +57,9 @@ snapshot_is_done() { # the task's own log says so, also where the snapshot was m
 start_java() { # NAME MEMORY CLASSPATH CLASS ARGUMENT...
     local name=$1 memory=$2 jars=$3
     shift 3
-    nohup java "-Xmx$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dorg.slf4j.simpleLogger.showDateTime=true \
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS" -cp "$jars/*" "$@" >"$RUN/$name.log" 2>&1 </dev/null &
+    nohup java "-Xmx$memory" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "-Djava.io.tmpdir=$folder" \
+        -Dorg.slf4j.simpleLogger.showDateTime=true "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS" \
+        -cp "$jars/*" "$@" >"$RUN/$name.log" 2>&1 </dev/null &
     echo $! >"$RUN/$name.pid"
 }
 
