@@ -2,10 +2,11 @@
  * five digits) is left to datum_parse, so that they cannot decide differently. */
 #include "ingest/pgtext.h"
 
+#include "base/digits.h"
 #include "row/datum.h"
 #include "row/packed.h"
 
-enum { INT_DIGITS_MAX = 18 };
+enum { INT_DIGITS_MAX = DIGITS_SIGNED_MAX };
 
 #define US_PER_DAY INT64_C(86400000000)
 
@@ -17,19 +18,8 @@ static bool is_digit(uint8_t c)
 /* At most `digits_max` digits with an optional minus sign. */
 static bool read_int(struct bytes text, size_t digits_max, int64_t *out)
 {
-    size_t at = text.len > 0 && text.data[0] == '-' ? 1 : 0;
-    if (text.len == at || text.len - at > digits_max) {
-        return false;
-    }
-    int64_t value = 0;
-    for (size_t i = at; i < text.len; i++) {
-        if (!is_digit(text.data[i])) {
-            return false;
-        }
-        value = value * 10 + (text.data[i] - '0');
-    }
-    *out = at == 1 ? -value : value;
-    return true;
+    size_t sign = text.len > 0 && text.data[0] == '-';
+    return text.len - sign <= digits_max && digits_signed(text, out);
 }
 
 /* A decimal of at most 18 digits: value * 10^-scale. */
