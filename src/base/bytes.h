@@ -37,14 +37,22 @@ static inline uint64_t load_le64(const void *p)
     return v;
 }
 
-/* Keys and short texts, which most are, are compared by two loads that may overlap: a call of memcmp costs more. */
+/* Keys and short texts, which most are, are compared by two or four loads that may overlap: a call of memcmp costs
+ * more.
+ */
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     if (a.len != b.len) {
         return false;
     }
-    if (a.len > 16) {
+    if (a.len > 32) {
         return memcmp(a.data, b.data, a.len) == 0;
+    }
+    if (a.len > 16) {
+        size_t last = a.len - 16;
+        return ((load_le64(a.data) ^ load_le64(b.data)) | (load_le64(a.data + 8) ^ load_le64(b.data + 8)) |
+                (load_le64(a.data + last) ^ load_le64(b.data + last)) |
+                (load_le64(a.data + last + 8) ^ load_le64(b.data + last + 8))) == 0;
     }
     if (a.len >= 8) {
         size_t last = a.len - 8;

@@ -53,22 +53,9 @@ void debezium_shapes_release(struct debezium_shapes *s)
 
 /* ---- comparing ---- */
 
-/* Most literals are a member's name: two or four loads, which may overlap; a call of memcmp costs more. */
-static inline bool is_same(const uint8_t *a, const uint8_t *b, size_t len)
-{
-    if (len <= 16 || len > 32) {
-        return bytes_equal(bytes_of(a, len), bytes_of(b, len));
-    }
-    const uint8_t *a_last = a + len - 16;
-    const uint8_t *b_last = b + len - 16;
-    uint64_t front = (load_le64(a) ^ load_le64(b)) | (load_le64(a + 8) ^ load_le64(b + 8));
-    uint64_t back = (load_le64(a_last) ^ load_le64(b_last)) | (load_le64(a_last + 8) ^ load_le64(b_last + 8));
-    return (front | back) == 0;
-}
-
 static inline bool take_literal(struct json_scan *s, const uint8_t *text, size_t len)
 {
-    if ((size_t)(s->end - s->next) < len || !is_same(s->next, text, len)) {
+    if ((size_t)(s->end - s->next) < len || !bytes_equal(bytes_of(s->next, len), bytes_of(text, len))) {
         return false;
     }
     s->next += len;
