@@ -86,8 +86,8 @@ enum status spine_note_events(struct spine *s, struct error *err)
  * page that it writes takes more of them the longer they are gathered. */
 static bool should_write_early(const struct spine *s)
 {
-    return store_dirty_bytes(s->store) > store_room_bytes(s->store) / (EARLY_SHARE - 1) &&
-           store_checkpoint_rested(s->store);
+    uint64_t dirty = store_dirty_bytes(s->store);
+    return dirty > (dirty + store_room_bytes(s->store)) / EARLY_SHARE && store_checkpoint_rested(s->store);
 }
 
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err)

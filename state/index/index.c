@@ -285,8 +285,7 @@ bool index_give_back(struct index *ix)
         ix->maps[i]->frozen = (struct memtable){0};
         ix->maps[i]->frozen_finger = (struct memtable_finger){0};
     }
-    memtable_pool_reset(&ix->pools[1 - ix->active_pool_idx], 0);
-    memtable_pool_trim(&ix->pools[1 - ix->active_pool_idx]);
+    memtable_pool_release(&ix->pools[1 - ix->active_pool_idx]);
     memtable_pool_trim(&ix->pools[ix->active_pool_idx]);
     return true;
 }
