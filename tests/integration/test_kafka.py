@@ -1,5 +1,5 @@
 """Through a real Kafka broker and a real Debezium: what the sink shows is what the source itself answers, whatever is killed.
-KAFKA_KILLS sets how often something is killed (default 6), KAFKA_KEEP a folder for what is needed to explain a failure."""
+KAFKA_KILLS sets how often something is killed (default 50), KAFKA_KEEP a folder for what is needed to explain a failure."""
 import contextlib
 import csv
 import decimal
@@ -24,7 +24,7 @@ try:
 except ImportError:
     pytest.skip("python3-confluent-kafka is not installed (tools/run/packages.sh test)", allow_module_level=True)
 
-KILLS = int(os.environ.get("KAFKA_KILLS", "6"))
+KILLS = int(os.environ.get("KAFKA_KILLS", "50"))
 KEYS = {"customers": "customer_id", "products": "product_id", "orders": "order_id", "order_items": "order_item_id"}
 # The tables as they are in the sink, too; their topics come from topic_prefix.
 SCHEMA = re.sub(r"\)\s*WITH \(topic = '[^']*'\)", ")", acme.SCHEMA) + "".join(
