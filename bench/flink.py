@@ -14,7 +14,7 @@ import acme
 import harness
 import kafka
 from figures import ROOT, median, rounds, say, size
-from kafka_topics import Stand, wanted_events
+from kafka_topics import Stand, variants, wanted_events
 
 VERSION = "1.20.3"
 FOLDER = ROOT / "bench" / "flink"
@@ -182,9 +182,15 @@ def report_ratios(report, topics, who, runs, our, ours):
     report.add("flink", f"{label}, memory (PSS, peak)", max(r.pss for r in runs) / max(o.pss for o in ours), "times")
 
 
+def backends():
+    """Those that FLINK_BACKENDS names: heap, RocksDB."""
+    wanted = os.environ.get("FLINK_BACKENDS", "heap RocksDB").split()
+    return {k: v for k, v in BACKENDS.items() if k.split()[-1] in wanted}
+
+
 def bench_topics(report, stand, topics, classpath):
     kinds = {**{k: lambda s=s: run_procd(stand, topics, s) for k, s in OURS.items()},
-             **{k: lambda b=b: run_flink(stand, topics, classpath, b) for k, b in BACKENDS.items()}}
+             **{k: lambda b=b: run_flink(stand, topics, classpath, b) for k, b in backends().items()}}
     runs = {kind: [] for kind in kinds}
     for i in range(rounds()):
         for kind in list(kinds) if i % 2 == 0 else reversed(kinds):
@@ -193,7 +199,7 @@ def bench_topics(report, stand, topics, classpath):
     report.add("flink", f"{topics.name}: events", topics.events)
     for kind, found in runs.items():
         report_runs(report, topics, kind, found)
-    for kind in BACKENDS:
+    for kind in backends():
         for our in OURS:
             report_ratios(report, topics, kind, runs[kind], our, runs[our])
 
@@ -203,8 +209,8 @@ def main():
     classpath = kafka.jars("flink", VERSION, FOLDER)
     compile_program(classpath)
     stand = Stand()
-    for wrapped in (False, True):
-        bench_topics(report, stand, stand.fill(wanted_events(wrapped), wrapped, "lz4", False), classpath)
+    for wrapped, codec, transactions in variants("bare-lz4 schema-lz4"):
+        bench_topics(report, stand, stand.fill(wanted_events(wrapped), wrapped, codec, transactions), classpath)
     stand.close()
     report.save(harness.BUILD / "bench" / "flink.json")
     return 0

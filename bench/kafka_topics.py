@@ -80,9 +80,8 @@ class Stand:
         harness.shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def variants():
-    """(wrapped, codec, transactions) by KAFKA_VARIANTS: words like bare, bare-lz4, bare-lz4-transactions, schema-lz4."""
-    default = "bare bare-lz4 bare-lz4-transactions schema schema-lz4 schema-lz4-transactions"
+def variants(default="bare bare-lz4 bare-lz4-transactions schema schema-lz4 schema-lz4-transactions"):
+    """(wrapped, codec, transactions) by KAFKA_VARIANTS: words like those of `default`."""
     for word in harness.os.environ.get("KAFKA_VARIANTS", default).split():
         yield word.startswith("schema"), "lz4" if "lz4" in word else "none", "transactions" in word
 

@@ -8,4 +8,4 @@ for name in source sink; do
     cluster_stop "$name"
     [ -L "$RUN/$name" ] && rm -rf "$(readlink -f "$RUN/$name")"
 done
-rm -rf "$RUN" build build-san-* out
+rm -rf "$RUN" build build-pgo build-san-* out
