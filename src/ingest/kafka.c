@@ -358,7 +358,12 @@ static enum status check_topics_read(struct kafka *k, struct error *err)
 
 static enum status finish_turn(struct kafka *k, struct error *err)
 {
-    TRY(k->whole ? kafka_transaction_turn(k, err) : kafka_commit_batch(k, err));
+    if (k->whole) {
+        TRY(kafka_transaction_turn(k, err));
+    } else {
+        TRY(kafka_merge(k, err));
+        TRY(kafka_commit_batch(k, err));
+    }
     TRY(kafka_commit_finish(k, err));
     if (!k->options.once || !is_satisfied(k)) {
         return STATUS_OK;
@@ -427,13 +432,7 @@ static uint64_t lag_records(const struct kafka *k)
     uint64_t lag = 0;
     for (size_t i = 0; i < k->partition_count; i++) {
         const struct kafka_partition *p = k->partitions[i];
-        int64_t low;
-        int64_t high = p->high;
-        int64_t heard;
-        if (rd_kafka_get_watermark_offsets(k->client, p->topic->name, p->number, &low, &heard) ==
-            RD_KAFKA_RESP_ERR_NO_ERROR) {
-            high = heard > high ? heard : high;
-        }
+        int64_t high = kafka_partition_end(k, p);
         uint64_t at = p->handed == p->next && p->ends > p->handed ? p->ends : p->handed;
         lag += high > 0 && (uint64_t)high > at ? (uint64_t)high - at : 0;
     }

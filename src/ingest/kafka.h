@@ -26,6 +26,12 @@ enum {
     KAFKA_LATE_MAX = 64 /* transactions that were committed before they were whole: remembered */
 };
 
+/* In the source's stream: the newest commit before a change's transaction, and the change. */
+struct kafka_place {
+    uint64_t commit_lsn;
+    uint64_t lsn;
+};
+
 /* A record that has arrived and is not handed over yet. */
 struct kafka_entry {
     struct kafka_partition *partition;
@@ -88,8 +94,9 @@ struct kafka_partition {
     uint64_t batch_serial;
     uint64_t order_commit_lsn;
     uint64_t order_lsn;
+    struct kafka_place arrived; /* the highest of all that have arrived */
+    struct kafka_list held;     /* what waits: for its transaction, or for other partitions of its topic */
     /* Transactions whole. */
-    struct kafka_list held;
     uint64_t limit; /* what has to be read before the transaction at hand is whole, if it is `limited` */
     size_t counted; /* of `held`, from its beginning: what goes with the transaction at hand */
 };
@@ -271,6 +278,8 @@ enum status kafka_partition_error(struct kafka *k, struct kafka_partition *p, co
 /* Whether the record before the position, fetched once more, is the one that was read. */
 enum status kafka_partition_verify(const struct kafka_partition *p, uint64_t check, struct error *err);
 enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p, bool hold, struct error *err);
+/* The offset after its last record, as last heard; 0 = not known. */
+int64_t kafka_partition_end(const struct kafka *k, const struct kafka_partition *p);
 void kafka_partition_free(struct kafka_partition *p);
 /* What tells a record from another one at the same offset of a topic made anew; its low 24 bits are the offset's. */
 uint64_t kafka_partition_check(const rd_kafka_message_t *message);
@@ -284,9 +293,17 @@ struct kafka_entry *kafka_list_at(struct kafka_list *l, size_t i);
 size_t kafka_list_count(const struct kafka_list *l);
 struct bytes kafka_list_items(const struct kafka_list *l, const struct kafka_entry *e);
 size_t kafka_list_bytes(const struct kafka_list *l);
+/* The entry's items are there already. */
+void kafka_list_add(struct kafka_list *l, const struct kafka_entry *e);
 /* Drops the first `count`. */
 void kafka_list_drop(struct kafka_list *l, size_t count);
 void kafka_list_release(struct kafka_list *l);
+
+/* kafka_merge.c: without a transaction topic, several partitions of one topic. */
+/* The entry has arrived. */
+void kafka_merge_note(struct kafka_partition *p, const struct kafka_entry *e);
+/* What need not wait goes to the batch; holds back what memory does not allow. */
+enum status kafka_merge(struct kafka *k, struct error *err);
 
 /* kafka_commit.c: entries -> commits; what the group is told. */
 enum status kafka_commit_batch(struct kafka *k, struct error *err);

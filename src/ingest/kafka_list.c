@@ -52,6 +52,15 @@ static void empty_list(struct kafka_list *l)
     }
 }
 
+void kafka_list_add(struct kafka_list *l, const struct kafka_entry *e)
+{
+    if (l->end == l->capacity) {
+        mem_grow(&l->entries, &l->capacity, l->end + 1, sizeof *l->entries);
+    }
+    l->entries[l->end] = *e;
+    l->end += 1;
+}
+
 void kafka_list_drop(struct kafka_list *l, size_t count)
 {
     l->first += count;

@@ -114,6 +114,17 @@ enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p
     return assign_one(k, p, !hold, (int64_t)p->next, err);
 }
 
+int64_t kafka_partition_end(const struct kafka *k, const struct kafka_partition *p)
+{
+    int64_t low;
+    int64_t heard;
+    if (rd_kafka_get_watermark_offsets(k->client, p->topic->name, p->number, &low, &heard) !=
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return p->high;
+    }
+    return heard > p->high ? heard : p->high;
+}
+
 /* ---- is anything missing? ---- */
 
 static enum status check_range(const struct kafka_partition *p, uint64_t position, int64_t low, int64_t high,

@@ -56,24 +56,28 @@ static void take_schema(struct kafka *k, struct buffer *items, size_t mark, size
     }
 }
 
+/* Where the partition's records go. */
+static struct kafka_list *list_of(struct kafka *k, struct kafka_partition *p)
+{
+    return k->whole || p->topic->partition_count > 1 ? &p->held : &k->batch;
+}
+
 static void add_entry(struct kafka *k, struct kafka_partition *p, struct kafka_list *list, size_t mark,
                       const rd_kafka_message_t *message, const struct debezium_meta *meta)
 {
-    if (list->end == list->capacity) {
-        mem_grow(&list->entries, &list->capacity, list->end + 1, sizeof *list->entries);
-    }
     uint64_t xid = meta->xid != 0 || k->whole ? meta->xid : meta->source_xid;
-    list->entries[list->end] = (struct kafka_entry){.partition = p,
-                                                    .next = p->next,
-                                                    .check = kafka_partition_check(message),
-                                                    .xid = xid,
-                                                    .commit_lsn = meta->commit_lsn,
-                                                    .lsn = meta->lsn,
-                                                    .total_order = meta->total_order,
-                                                    .time_us = meta->commit_time_us,
-                                                    .items_at = list->items_base + mark,
-                                                    .items_len = (uint32_t)(list->items.len - mark)};
-    list->end += 1;
+    struct kafka_entry e = {.partition = p,
+                            .next = p->next,
+                            .check = kafka_partition_check(message),
+                            .xid = xid,
+                            .commit_lsn = meta->commit_lsn,
+                            .lsn = meta->lsn,
+                            .total_order = meta->total_order,
+                            .time_us = meta->commit_time_us,
+                            .items_at = list->items_base + mark,
+                            .items_len = (uint32_t)(list->items.len - mark)};
+    kafka_list_add(list, &e);
+    kafka_merge_note(p, &e);
 }
 
 static bool old_key(const void *message, struct bytes *out)
@@ -125,7 +129,7 @@ static enum status take_new(struct kafka *k, struct kafka_partition *p, const rd
     if (p->topic->is_transactions) {
         return kafka_transaction_marker(k, message, err);
     }
-    struct kafka_list *list = k->whole ? &p->held : &k->batch;
+    struct kafka_list *list = list_of(k, p);
     size_t mark = list->items.len;
     struct debezium_meta meta;
     enum debezium_outcome outcome = decode(k, p, list, message, &meta);
@@ -155,7 +159,7 @@ static enum status look_back(struct kafka *k, struct kafka_partition *p, const r
     if (p->topic->is_transactions) {
         return STATUS_OK;
     }
-    struct kafka_list *list = k->whole ? &p->held : &k->batch;
+    struct kafka_list *list = list_of(k, p);
     size_t mark = list->items.len;
     struct debezium_meta meta;
     if (decode(k, p, list, message, &meta) == DEBEZIUM_CHANGE) {

@@ -598,6 +598,47 @@ def test_a_topic_is_waited_for_and_new_partitions_are_read(shop):
     assert pipe.sink.one("SELECT n FROM total") == 25
 
 
+def price_of(n, price):
+    """Item `n` is given another price, in a transaction of its own."""
+    change = json.loads(event("u", after=row(n, f"item {n}", price), lsn=price * 100))
+    change["source"].update(txId=price, sequence=f'["{price * 100 - 50}","{price * 100}"]', ts_ms=1700000000000 + price)
+    return f'{{"id":{n}}}', json.dumps(change)
+
+
+def fill_grown_topic(broker, topic, old, new):
+    """Prices 1 to `old` of all items in one partition, then, in the two that were added, `new` more of them: the keys have moved."""
+    broker.create(topic)
+    broker.produce(topic, [price_of(n, price) for price in range(1, old + 1) for n in range(10)])
+    broker.grow(topic, 3)
+    for n in range(10):
+        broker.produce(topic, [price_of(n, price) for price in range(old + 1, old + new + 1)], partition=1 + n % 2)
+
+
+def test_rows_whose_keys_have_moved_to_an_added_partition_stay_in_order(shop):
+    broker, topic, pipe = shop
+    fill_grown_topic(broker, topic, 4000, 3)
+    pipe.once()
+    assert pipe.sink.one("SELECT price FROM total") == 4003 * 10
+    assert pipe.ctl("verify").stdout.startswith("same")
+
+
+def test_what_is_ahead_of_another_partition_waits_in_bounded_memory(shop):
+    broker, topic, pipe = shop
+    pipe.settings["kafka.queued.max.messages.kbytes"] = 256
+    pipe.write_config()
+    fill_grown_topic(broker, topic, 2000, 3000)
+    for _ in range(3):  # killed while much is held back: what no commit has is read again
+        pipe.start(ready=False)
+        time.sleep(random.uniform(0.1, 0.6))
+        pipe.procd.kill()
+    pipe.start()
+    until(lambda: pipe.sink.one("SELECT price FROM total") == 5000 * 10, 60, "the newest prices")
+    broker.produce(topic, [price_of(n, 5001) for n in range(10)])  # nothing is behind: they need not wait
+    until(lambda: pipe.sink.one("SELECT price FROM total") == 5001 * 10, 30, "the newest prices")
+    until(lambda: pipe.status()["source_lag_bytes"] == 0, 30, "no lag")
+    pipe.stop()
+
+
 # ---- a table that is declared later (hand-made transactions) ----
 
 EXTRA = """
