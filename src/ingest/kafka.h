@@ -300,8 +300,8 @@ void kafka_list_drop(struct kafka_list *l, size_t count);
 void kafka_list_release(struct kafka_list *l);
 
 /* kafka_merge.c: without a transaction topic, several partitions of one topic. */
-/* The entry has arrived. */
-void kafka_merge_note(struct kafka_partition *p, const struct kafka_entry *e);
+/* The entry has arrived: its place is not before that of the one before it, also where its record does not say it. */
+void kafka_merge_place(struct kafka_partition *p, struct kafka_entry *e);
 /* What need not wait goes to the batch; holds back what memory does not allow. */
 enum status kafka_merge(struct kafka *k, struct error *err);
 

@@ -2,7 +2,9 @@
  *
  * All records of a row lie in one partition, until partitions are added: then its key may belong to another one, and
  * what was written there first must not come last. So a record waits in its partition's list until every other
- * partition of the topic has been read past its place in the source, or to its end.
+ * partition of the topic has been read past its place in the source, or to its end as the last fetch told it. (On two
+ * brokers that may be fetch.wait.max.ms ago: two changes of a row within that time, between which its key moves, may
+ * still change places.)
  *
  * Invariants: a partition's place never goes back and is not before any of its records that wait. So of those that
  * have more to read the one that is furthest behind keeps nothing waiting and is not held back, and goes on. Topics of
@@ -11,18 +13,24 @@
 
 #include <stdio.h>
 
-/* Later than any record. */
-static const struct kafka_place nowhere = {.commit_lsn = UINT64_MAX, .lsn = UINT64_MAX};
+/* Later than any record's. */
+static const struct kafka_place last_place = {.commit_lsn = UINT64_MAX, .lsn = UINT64_MAX};
 
 static bool is_before(struct kafka_place a, struct kafka_place b)
 {
     return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.lsn < b.lsn;
 }
 
-void kafka_merge_note(struct kafka_partition *p, const struct kafka_entry *e)
+static struct kafka_place place_of(const struct kafka_entry *e)
 {
-    struct kafka_place place = {.commit_lsn = e->commit_lsn, .lsn = e->lsn};
-    p->arrived = is_before(p->arrived, place) ? place : p->arrived;
+    return (struct kafka_place){.commit_lsn = e->commit_lsn, .lsn = e->lsn};
+}
+
+void kafka_merge_place(struct kafka_partition *p, struct kafka_entry *e)
+{
+    p->arrived = is_before(p->arrived, place_of(e)) ? place_of(e) : p->arrived;
+    e->commit_lsn = p->arrived.commit_lsn;
+    e->lsn = p->arrived.lsn;
 }
 
 /* Whether it has more to read. One that went away with its topic has not. */
@@ -56,7 +64,7 @@ static void release(struct kafka *k, struct kafka_partition *p, struct kafka_pla
     size_t done = 0;
     for (; done < count; done++) {
         const struct kafka_entry *e = kafka_list_at(&p->held, done);
-        if (is_before(until, (struct kafka_place){.commit_lsn = e->commit_lsn, .lsn = e->lsn})) {
+        if (is_before(until, place_of(e))) {
             break;
         }
         struct kafka_entry moved = *e;
@@ -70,8 +78,8 @@ static void release(struct kafka *k, struct kafka_partition *p, struct kafka_pla
 static void describe_wait(struct kafka *k, const struct kafka_topic *t, const struct kafka_partition *behind)
 {
     snprintf(k->waiting_detail, sizeof k->waiting_detail,
-             "topic \"%.150s\": partition %d is read up to what others have, so that rows stay in order", t->name,
-             (int)behind->number);
+             "topic \"%.150s\": rows wait for those of partition %d, which is behind, so that they stay in order",
+             t->name, (int)behind->number);
 }
 
 /* Returns the bytes that go on waiting. */
@@ -82,7 +90,7 @@ static size_t release_topic(struct kafka *k, const struct kafka_topic *t)
     for (size_t i = 0; i < t->partition_count; i++) {
         struct kafka_partition *p = t->partitions[i];
         if (kafka_list_count(&p->held) > 0) {
-            release(k, p, behind == NULL ? nowhere : behind->arrived);
+            release(k, p, behind == NULL ? last_place : behind->arrived);
             waiting += kafka_list_bytes(&p->held);
         }
     }

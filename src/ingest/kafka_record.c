@@ -76,8 +76,10 @@ static void add_entry(struct kafka *k, struct kafka_partition *p, struct kafka_l
                             .time_us = meta->commit_time_us,
                             .items_at = list->items_base + mark,
                             .items_len = (uint32_t)(list->items.len - mark)};
+    if (list == &p->held && !k->whole) {
+        kafka_merge_place(p, &e);
+    }
     kafka_list_add(list, &e);
-    kafka_merge_note(p, &e);
 }
 
 static bool old_key(const void *message, struct bytes *out)

@@ -1,5 +1,7 @@
 """How it is built for others: the profile-guided build, and the files that containers are made by."""
+import fnmatch
 import os
+import pathlib
 import re
 import shutil
 
@@ -13,9 +15,15 @@ from test_file_source import LINES, SCHEMA, WANT, make, shown
 DOCKER = ROOT / "docker"
 
 
+def unseen_by_docker(path, names):
+    """Of a folder's names those at the top that no image is built from."""
+    patterns = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return [n for n in names if pathlib.Path(path) == ROOT and any(fnmatch.fnmatch(n, p) for p in patterns)]
+
+
 def test_the_profile_guided_build_folds_to_the_same(folder, monkeypatch):
     tree = folder / "tree"
-    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", "build", "build-*", "run", "out"))
+    shutil.copytree(ROOT, tree, ignore=unseen_by_docker)
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     done = run(["make", "-C", tree, f"-j{os.cpu_count()}", "install", "PGO=1", f"DESTDIR={folder}/made"], timeout=900, env=clean)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
