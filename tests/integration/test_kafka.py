@@ -533,7 +533,14 @@ def assert_snapshots_are_read(stand, source, prefix, pipe, kind, tables):
     for n in range(4):
         refill(source, n)
         time.sleep(0.2)
-    stand.connect.until(lambda: all(snapshot_rows(stand, prefix, t) > before[t] for t in tables), 60, f"a snapshot ({kind}) of {tables}")
+
+    def unread():
+        return [t for t in tables if snapshot_rows(stand, prefix, t) <= before[t]]
+    try:
+        until(lambda: not unread(), 15, f"a snapshot ({kind}) of {tables}", 0.3)
+    except AssertionError:  # of a window in which every row was changed meanwhile Debezium sends none
+        ask_for_snapshot(source, kind, *unread())
+        stand.connect.until(lambda: not unread(), 60, f"a snapshot ({kind}) of {tables}")
     assert pipe.procd.running(), pipe.procd.text
 
 
