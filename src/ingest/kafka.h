@@ -32,14 +32,18 @@ struct kafka_place {
     uint64_t lsn;
 };
 
+static inline bool kafka_place_is_before(struct kafka_place a, struct kafka_place b)
+{
+    return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.lsn < b.lsn;
+}
+
 /* A record that has arrived and is not handed over yet. */
 struct kafka_entry {
     struct kafka_partition *partition;
     uint64_t next; /* offset after it */
     uint64_t check;
     uint64_t xid; /* 0 = of no transaction */
-    uint64_t commit_lsn;
-    uint64_t lsn;
+    struct kafka_place place;
     uint64_t total_order;
     int64_t time_us;
     uint64_t items_at;  /* in the list's items, counted from the beginning of time */
@@ -92,8 +96,7 @@ struct kafka_partition {
     int64_t last_time_us;
     /* The highest order in the batch at hand. */
     uint64_t batch_serial;
-    uint64_t order_commit_lsn;
-    uint64_t order_lsn;
+    struct kafka_place order;
     struct kafka_place arrived; /* the highest of all that have arrived */
     struct kafka_list held;     /* what waits: for its transaction, or for other partitions of its topic */
     /* Transactions whole. */
@@ -277,7 +280,9 @@ enum status kafka_partition_error(struct kafka *k, struct kafka_partition *p, co
                                   struct error *err);
 /* Whether the record before the position, fetched once more, is the one that was read. */
 enum status kafka_partition_verify(const struct kafka_partition *p, uint64_t check, struct error *err);
-enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p, bool hold, struct error *err);
+/* Holds it back while it waits and `used` is past `limit`, until half of that is left. */
+enum status kafka_partition_bound(struct kafka *k, struct kafka_partition *p, bool waits, size_t used, size_t limit,
+                                  struct error *err);
 /* The offset after its last record, as last heard; 0 = not known. */
 int64_t kafka_partition_end(const struct kafka *k, const struct kafka_partition *p);
 void kafka_partition_free(struct kafka_partition *p);

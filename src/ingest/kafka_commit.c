@@ -20,8 +20,7 @@
 enum { OFFSETS_INTERVAL_US = 1000000, FAREWELL_MS = 1000 };
 
 struct kafka_order {
-    uint64_t commit_lsn;
-    uint64_t lsn;
+    struct kafka_place place;
     size_t idx; /* as arrived */
 };
 
@@ -126,11 +125,11 @@ static int compare_orders(const void *a, const void *b)
 {
     const struct kafka_order *x = a;
     const struct kafka_order *y = b;
-    if (x->commit_lsn != y->commit_lsn) {
-        return x->commit_lsn < y->commit_lsn ? -1 : 1;
+    if (kafka_place_is_before(x->place, y->place)) {
+        return -1;
     }
-    if (x->lsn != y->lsn) {
-        return x->lsn < y->lsn ? -1 : 1;
+    if (kafka_place_is_before(y->place, x->place)) {
+        return 1;
     }
     return x->idx < y->idx ? -1 : x->idx > y->idx;
 }
@@ -141,14 +140,10 @@ static void place(struct kafka *k, const struct kafka_entry *e, size_t idx, stru
     struct kafka_partition *p = e->partition;
     if (p->batch_serial != k->batch_serial) {
         p->batch_serial = k->batch_serial;
-        p->order_commit_lsn = 0;
-        p->order_lsn = 0;
+        p->order = (struct kafka_place){0};
     }
-    if (e->commit_lsn > p->order_commit_lsn || (e->commit_lsn == p->order_commit_lsn && e->lsn > p->order_lsn)) {
-        p->order_commit_lsn = e->commit_lsn;
-        p->order_lsn = e->lsn;
-    }
-    *out = (struct kafka_order){.commit_lsn = p->order_commit_lsn, .lsn = p->order_lsn, .idx = idx};
+    p->order = kafka_place_is_before(p->order, e->place) ? e->place : p->order;
+    *out = (struct kafka_order){.place = p->order, .idx = idx};
 }
 
 static void put_in_order(struct kafka *k, size_t count)

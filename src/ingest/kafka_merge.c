@@ -16,21 +16,10 @@
 /* Later than any record's. */
 static const struct kafka_place last_place = {.commit_lsn = UINT64_MAX, .lsn = UINT64_MAX};
 
-static bool is_before(struct kafka_place a, struct kafka_place b)
-{
-    return a.commit_lsn != b.commit_lsn ? a.commit_lsn < b.commit_lsn : a.lsn < b.lsn;
-}
-
-static struct kafka_place place_of(const struct kafka_entry *e)
-{
-    return (struct kafka_place){.commit_lsn = e->commit_lsn, .lsn = e->lsn};
-}
-
 void kafka_merge_place(struct kafka_partition *p, struct kafka_entry *e)
 {
-    p->arrived = is_before(p->arrived, place_of(e)) ? place_of(e) : p->arrived;
-    e->commit_lsn = p->arrived.commit_lsn;
-    e->lsn = p->arrived.lsn;
+    p->arrived = kafka_place_is_before(p->arrived, e->place) ? e->place : p->arrived;
+    e->place = p->arrived;
 }
 
 /* Whether it has more to read. One that went away with its topic has not. */
@@ -50,7 +39,7 @@ static const struct kafka_partition *furthest_behind(const struct kafka *k, cons
     const struct kafka_partition *last = NULL;
     for (size_t i = 0; i < t->partition_count; i++) {
         const struct kafka_partition *p = t->partitions[i];
-        if (is_behind(k, p) && (last == NULL || is_before(p->arrived, last->arrived))) {
+        if (is_behind(k, p) && (last == NULL || kafka_place_is_before(p->arrived, last->arrived))) {
             last = p;
         }
     }
@@ -64,7 +53,7 @@ static void release(struct kafka *k, struct kafka_partition *p, struct kafka_pla
     size_t done = 0;
     for (; done < count; done++) {
         const struct kafka_entry *e = kafka_list_at(&p->held, done);
-        if (is_before(until, place_of(e))) {
+        if (kafka_place_is_before(until, e->place)) {
             break;
         }
         struct kafka_entry moved = *e;
@@ -109,10 +98,7 @@ enum status kafka_merge(struct kafka *k, struct error *err)
     }
     for (size_t i = 0; i < k->partition_count; i++) {
         struct kafka_partition *p = k->partitions[i];
-        if (p->held_back || waiting > k->queue_bytes_max) {
-            size_t limit = p->held_back ? k->queue_bytes_max / 2 : k->queue_bytes_max;
-            TRY(kafka_partition_hold_back(k, p, kafka_list_count(&p->held) > 0 && waiting > limit, err));
-        }
+        TRY(kafka_partition_bound(k, p, kafka_list_count(&p->held) > 0, waiting, k->queue_bytes_max, err));
     }
     return STATUS_OK;
 }

@@ -104,8 +104,10 @@ static enum status assign_one(struct kafka *k, struct kafka_partition *p, bool o
     return st;
 }
 
-enum status kafka_partition_hold_back(struct kafka *k, struct kafka_partition *p, bool hold, struct error *err)
+enum status kafka_partition_bound(struct kafka *k, struct kafka_partition *p, bool waits, size_t used, size_t limit,
+                                  struct error *err)
 {
+    bool hold = waits && used > (p->held_back ? limit / 2 : limit);
     if (p->held_back == hold) {
         return STATUS_OK;
     }

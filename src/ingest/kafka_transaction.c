@@ -176,7 +176,7 @@ enum status kafka_transaction_marker(struct kafka *k, const rd_kafka_message_t *
 /* The commit before its transaction; the stream's first one has none. */
 static uint64_t begins_behind(const struct kafka_entry *e)
 {
-    return e->commit_lsn != 0 ? e->commit_lsn : e->lsn;
+    return e->place.commit_lsn != 0 ? e->place.commit_lsn : e->place.lsn;
 }
 
 /* Of a transaction that ended before the newest that is committed. */
@@ -431,11 +431,9 @@ static enum status bound_memory(struct kafka *k, struct error *err)
     for (size_t i = 0; i < k->partition_count; i++) {
         struct kafka_partition *p = k->partitions[i];
         if (p == k->transactions) {
-            bool hold = k->waiting_count > (p->held_back ? WAITING_MAX / 2 : WAITING_MAX);
-            TRY(kafka_partition_hold_back(k, p, hold, err));
-        } else if (p->held_back || held > limit) {
-            bool hold = is_ahead(p) && held > (p->held_back ? limit / 2 : limit);
-            TRY(kafka_partition_hold_back(k, p, hold, err));
+            TRY(kafka_partition_bound(k, p, true, k->waiting_count, WAITING_MAX, err));
+        } else {
+            TRY(kafka_partition_bound(k, p, is_ahead(p), held, limit, err));
         }
     }
     return STATUS_OK;
@@ -450,8 +448,7 @@ static const struct kafka_entry *oldest_row(struct kafka *k)
     for (size_t i = 0; i < k->partition_count; i++) {
         struct kafka_partition *p = k->partitions[i];
         const struct kafka_entry *e = is_ahead(p) ? kafka_list_at(&p->held, p->counted) : NULL;
-        if (e != NULL && (oldest == NULL || e->commit_lsn < oldest->commit_lsn ||
-                          (e->commit_lsn == oldest->commit_lsn && e->lsn < oldest->lsn))) {
+        if (e != NULL && (oldest == NULL || kafka_place_is_before(e->place, oldest->place))) {
             oldest = e;
         }
     }
