@@ -1,6 +1,7 @@
 """Private PostgreSQL clusters, procd and statectl for the tests. Everything lies in one folder under /tmp, every process is a
 child of this one, is ended by its pid, and dies with this process even if that is killed (PR_SET_PDEATHSIG)."""
 import atexit
+import contextlib
 import ctypes
 import io
 import json
@@ -310,6 +311,20 @@ class Procd:
 
 
 ALL_PROCDS = []
+
+
+@contextlib.contextmanager
+def slow_disk(procd, seconds):
+    """Every fdatasync that procd begins takes so much longer."""
+    tracer = spawn(["strace", "-f", "-p", procd.pid, "-o", "/dev/null", "-e", "trace=fdatasync",
+                    "-e", f"inject=fdatasync:delay_enter={int(seconds * 1e6)}"], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    said = tracer.stderr.readline().decode()
+    assert "attached" in said, said
+    try:
+        yield
+    finally:
+        end(tracer, signal.SIGINT)
+        tracer.stderr.close()
 
 
 def run(argv, timeout=60, **kw):

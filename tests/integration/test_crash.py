@@ -177,3 +177,33 @@ def test_procd_starts_while_source_and_sink_are_away(pipeline, source, source_cl
     sink_cluster.start()
     pipe.once()
     assert_right(pipe, "after the sink came back")
+
+
+def test_neither_sink_nor_source_hears_of_a_commit_before_it_is_on_disk(pipeline, source, sink):
+    acme.prepare(source)
+    acme.fill(source, 50)
+    pipe = pipeline(acme.SCHEMA, load=False)
+    pipe.start()
+    pipe.wait()
+    pipe.wait_checkpoint()
+    slow = 1 + harness.SLOW
+    looks = 0
+    with harness.slow_disk(pipe.procd, slow):
+        first = pipe.status()["log_seq_next"]  # the commit's seq
+        source.sql("UPDATE operations.orders SET status = 'PENDING'")
+        began, lsn = time.monotonic(), harness.lsn_number(source.lsn())
+        shown = -1
+        while shown < first:
+            shown = sink.one("SELECT seq FROM logfold.progress")
+            confirmed = source.one("SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = %s", pipe.slot)
+            status = pipe.status()
+            durable = status["durable_seq_next"]
+            assert shown < durable, f"the sink shows commit {shown}, on disk are those below {durable}"
+            assert durable > first or harness.lsn_number(confirmed) < lsn, f"the source was told {confirmed}"
+            assert status["checkpoint_seq_next"] <= durable
+            looks += status["log_seq_next"] > first >= durable
+            assert time.monotonic() < began + 10 * slow, "the commit does not come"
+        assert looks > 5, "the disk was not slow"
+    pipe.wait()
+    assert_right(pipe, "after a slow disk")
+    pipe.stop()

@@ -5,7 +5,7 @@ set -eu
 build="gcc libc6-dev make libpq-dev liblmdb-dev libzstd-dev libxxhash-dev libpg-query-dev libprotobuf-c-dev
        libgmp-dev libinih-dev libsystemd-dev librdkafka-dev"
 run="postgresql-15"
-test="libcmocka-dev libmsgpack-dev libjansson-dev libyajl-dev python3 python3-pytest python3-psycopg2 postgresql-15 python3-confluent-kafka openssl zstd docker-compose"
+test="libcmocka-dev libmsgpack-dev libjansson-dev libyajl-dev python3 python3-pytest python3-psycopg2 postgresql-15 python3-confluent-kafka openssl zstd strace docker-compose"
 bench="python3 python3-psycopg2 postgresql-15"
 kafka="maven openjdk-17-jre-headless"
 flink="maven openjdk-17-jdk-headless"
