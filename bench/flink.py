@@ -14,7 +14,7 @@ import acme
 import harness
 import kafka
 from figures import ROOT, median, rounds, say, size
-from kafka_topics import Stand, variants, wanted_events
+from kafka_topics import Stand, variants
 
 VERSION = "1.20.3"
 FOLDER = ROOT / "bench" / "flink"
@@ -113,7 +113,7 @@ def fill_sql(stand, topics, database, path):
     source = ", ".join(f"'{k}' = '{v}'" for k, v in {
         "connector": "kafka", "properties.bootstrap.servers": stand.broker.address, "properties.group.id": "flink",
         "scan.startup.mode": "earliest-offset", "format": "debezium-json",
-        "debezium-json.schema-include": str(topics.wrapped).lower()}.items())
+        "debezium-json.schema-include": str(topics.variant.wrapped).lower()}.items())
     sink = ", ".join(f"'{k}' = '{v}'" for k, v in {
         "connector": "jdbc", "username": "postgres", "password": "trust", "sink.buffer-flush.max-rows": "5000", "sink.buffer-flush.interval": "200 ms",
         "url": f"jdbc:postgresql://127.0.0.1:{database.cluster.port}/{database.name}?reWriteBatchedInserts=true"}.items())
@@ -209,8 +209,8 @@ def main():
     classpath = kafka.jars("flink", VERSION, FOLDER)
     compile_program(classpath)
     stand = Stand()
-    for wrapped, codec, transactions in variants("bare-lz4 schema-lz4"):
-        bench_topics(report, stand, stand.fill(wanted_events(wrapped), wrapped, codec, transactions), classpath)
+    for variant in variants("bare-lz4 schema-lz4"):
+        bench_topics(report, stand, stand.fill(variant), classpath)
     stand.close()
     report.save(harness.BUILD / "bench" / "flink.json")
     return 0

@@ -1,5 +1,5 @@
-/* kafka_drain BROKERS TOPIC...: the yardstick of the Kafka benchmark: takes every record that partition 0 of the topics
- * has when it starts, with the properties that procd gives librdkafka, and drops it. */
+/* kafka_drain BROKERS TOPIC...: the yardstick of the Kafka benchmark: takes every record that the topics have
+ * when it starts, with the properties that procd gives librdkafka, and drops it. */
 #include <librdkafka/rdkafka.h>
 
 #include <inttypes.h>
@@ -63,16 +63,34 @@ static void open_client(struct drain *d, const char *brokers)
     (void)rd_kafka_poll_set_consumer(d->client);
 }
 
+static void add_partition(struct drain *d, rd_kafka_topic_partition_list_t *list, const char *topic, int32_t number)
+{
+    int64_t low;
+    int64_t high;
+    rd_kafka_resp_err_t got = rd_kafka_query_watermark_offsets(d->client, topic, number, &low, &high, TIMEOUT_MS);
+    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a partition's end", rd_kafka_err2str(got));
+    d->left += high - low;
+    rd_kafka_topic_partition_list_add(list, topic, number)->offset = low;
+}
+
+static void add_topic(struct drain *d, rd_kafka_topic_partition_list_t *list, const char *name)
+{
+    const struct rd_kafka_metadata *found;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(d->client, name, NULL);
+    rd_kafka_resp_err_t got = rd_kafka_metadata(d->client, 0, topic, &found, TIMEOUT_MS);
+    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a topic's partitions", rd_kafka_err2str(got));
+    for (int i = 0; i < found->topics[0].partition_cnt; i++) {
+        add_partition(d, list, name, found->topics[0].partitions[i].id);
+    }
+    rd_kafka_metadata_destroy(found);
+    rd_kafka_topic_destroy(topic);
+}
+
 static void assign(struct drain *d)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(d->topic_count);
     for (int i = 0; i < d->topic_count; i++) {
-        int64_t low;
-        int64_t high;
-        rd_kafka_resp_err_t got = rd_kafka_query_watermark_offsets(d->client, d->names[i], 0, &low, &high, TIMEOUT_MS);
-        need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a topic's end", rd_kafka_err2str(got));
-        d->left += high - low;
-        rd_kafka_topic_partition_list_add(list, d->names[i], 0)->offset = low;
+        add_topic(d, list, d->names[i]);
     }
     rd_kafka_resp_err_t got = rd_kafka_assign(d->client, list);
     need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "assign the topics", rd_kafka_err2str(got));

@@ -9,7 +9,7 @@ import time
 import acme
 import harness
 from figures import MemorySampler, cpu_seconds, median, rounds, say
-from kafka_topics import Stand, variants, wanted_events
+from kafka_topics import Stand, variants
 
 DRAIN = harness.BUILD / "bench" / "kafka_drain"
 
@@ -114,8 +114,8 @@ def bench_variant(report, stand, topics):
 
 
 def bench_kafka(report):
-    """ACME's events, bare and with schema, plain and lz4, with and without the transaction topic."""
+    """ACME's events, bare and with schema, plain and lz4, with and without the transaction topic, in several partitions."""
     stand = Stand()
-    for wrapped, codec, transactions in variants():
-        bench_variant(report, stand, stand.fill(wanted_events(wrapped), wrapped, codec, transactions))
+    for variant in variants():
+        bench_variant(report, stand, stand.fill(variant))
     stand.close()

@@ -68,7 +68,7 @@ static rd_kafka_resp_err_t send_once(struct kafka_producer *p, rd_kafka_topic_t 
 {
     rd_kafka_vu_t args[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = 0},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = RD_KAFKA_PARTITION_UA},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {key->data, key->len}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {value != NULL ? value->data : NULL, value != NULL ? value->len : 0}},

@@ -1,4 +1,5 @@
-/* Records into partition 0 of a few topics, in the order given, as Kafka Connect's producer sends them. */
+/* Records into a few topics, in the order given, each into the partition of its key, as Kafka Connect's producer sends
+ * them (by another hash). */
 #ifndef BENCH_KAFKA_PRODUCE_H
 #define BENCH_KAFKA_PRODUCE_H
 
