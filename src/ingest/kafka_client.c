@@ -29,8 +29,8 @@ static const struct property defaults[] = {
     {"fetch.wait.max.ms", "100"},       /* nothing else is heard meanwhile */
     {"queued.min.messages", "1000000"}, /* the next one is the limit that counts */
     {"queued.max.messages.kbytes", "8192"},
-    {"fetch.max.bytes", "1048576"},
-    {"fetch.message.max.bytes", "524288"}, /* of a partition, as sent: unpacked it may be twenty times that */
+    {"fetch.max.bytes", "2097152"},        /* as sent: unpacked it may be twenty times that */
+    {"fetch.message.max.bytes", "524288"}, /* of a partition: several come side by side, as they are merged */
     {"reconnect.backoff.max.ms", "5000"},
     {"session.timeout.ms", "2000"}, /* no group is joined: how long an offset commit waits for its coordinator */
     {"log.connection.close", "false"},
