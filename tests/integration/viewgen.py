@@ -164,6 +164,11 @@ class Generator:
                              f"nullif({x[0]}, {x[1]})", f"greatest({x[0]}, {x[1]})", f"least({x[0]}, {x[1]})")
         return getattr(self, "e_" + kind, self.e_other)(scope, kind, depth - 1)
 
+    def sort_key(self, scope):
+        """PostgreSQL takes a bare number, also (-(-3)), for a column's position."""
+        text = self.expr(scope, self.pick("int", "txt", "num"), 1)
+        return text if any(c.isalpha() for c in text) else f"{text} + 0"
+
     @staticmethod
     def image(expression, kind, one_of_equals):
         """1.0 and 1.00 are equal and look different: where one of them is to be shown, PostgreSQL may choose either."""
@@ -293,7 +298,7 @@ class Generator:
             return f"SELECT {', '.join(outs)} FROM {text} UNION {self.pick('ALL', 'ALL', '')} SELECT {', '.join(other)} FROM {other_text}", columns
         if r < .75 and key:
             ties = ", ".join(key)
-            by = f"{self.expr(scope, self.pick('int', 'txt', 'num'), 1)} {self.pick('', 'DESC', 'NULLS FIRST', 'DESC NULLS LAST')}"
+            by = f"{self.sort_key(scope)} {self.pick('', 'DESC', 'NULLS FIRST', 'DESC NULLS LAST')}"
             if self.rng.random() < .4:
                 offset = self.pick("", "", f" OFFSET {self.rng.randrange(4)}")
                 return f"SELECT {', '.join(outs)} FROM {text} ORDER BY {by}, {ties} LIMIT {self.rng.randrange(1, 12)}{offset}", columns
