@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MESSAGES = 1024, TOPICS_MAX = 16, TIMEOUT_MS = 30000 };
 
@@ -63,35 +64,54 @@ static void open_client(struct drain *d, const char *brokers)
     (void)rd_kafka_poll_set_consumer(d->client);
 }
 
-static void add_partition(struct drain *d, rd_kafka_topic_partition_list_t *list, const char *topic, int32_t number)
+static const struct rd_kafka_metadata_topic *topic_of(const struct rd_kafka_metadata *found, const char *name)
 {
-    int64_t low;
-    int64_t high;
-    rd_kafka_resp_err_t got = rd_kafka_query_watermark_offsets(d->client, topic, number, &low, &high, TIMEOUT_MS);
-    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a partition's end", rd_kafka_err2str(got));
-    d->left += high - low;
-    rd_kafka_topic_partition_list_add(list, topic, number)->offset = low;
+    int i = 0;
+    while (i < found->topic_cnt && strcmp(found->topics[i].topic, name) != 0) {
+        i++;
+    }
+    need(i < found->topic_cnt, "find a topic", name);
+    return &found->topics[i];
 }
 
-static void add_topic(struct drain *d, rd_kafka_topic_partition_list_t *list, const char *name)
+/* All partitions of the topics. */
+static rd_kafka_topic_partition_list_t *list_partitions(struct drain *d)
 {
     const struct rd_kafka_metadata *found;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(d->client, name, NULL);
-    rd_kafka_resp_err_t got = rd_kafka_metadata(d->client, 0, topic, &found, TIMEOUT_MS);
-    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for a topic's partitions", rd_kafka_err2str(got));
-    for (int i = 0; i < found->topics[0].partition_cnt; i++) {
-        add_partition(d, list, name, found->topics[0].partitions[i].id);
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(d->topic_count);
+    rd_kafka_resp_err_t got = rd_kafka_metadata(d->client, 1, NULL, &found, TIMEOUT_MS);
+    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for the topics", rd_kafka_err2str(got));
+    for (int i = 0; i < d->topic_count; i++) {
+        const struct rd_kafka_metadata_topic *topic = topic_of(found, d->names[i]);
+        for (int k = 0; k < topic->partition_cnt; k++) {
+            rd_kafka_topic_partition_list_add(list, topic->topic, topic->partitions[k].id);
+        }
     }
     rd_kafka_metadata_destroy(found);
-    rd_kafka_topic_destroy(topic);
+    return list;
+}
+
+/* Sets the offsets to where the partitions begin or end now; returns their sum. */
+static int64_t ask_offsets(struct drain *d, rd_kafka_topic_partition_list_t *list, int64_t when)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < list->cnt; i++) {
+        list->elems[i].offset = when;
+    }
+    rd_kafka_resp_err_t got = rd_kafka_offsets_for_times(d->client, list, TIMEOUT_MS);
+    need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for offsets", rd_kafka_err2str(got));
+    for (int i = 0; i < list->cnt; i++) {
+        need(list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR, "ask for offsets", rd_kafka_err2str(list->elems[i].err));
+        sum += list->elems[i].offset;
+    }
+    return sum;
 }
 
 static void assign(struct drain *d)
 {
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(d->topic_count);
-    for (int i = 0; i < d->topic_count; i++) {
-        add_topic(d, list, d->names[i]);
-    }
+    rd_kafka_topic_partition_list_t *list = list_partitions(d);
+    d->left = ask_offsets(d, list, RD_KAFKA_OFFSET_END);
+    d->left -= ask_offsets(d, list, RD_KAFKA_OFFSET_BEGINNING);
     rd_kafka_resp_err_t got = rd_kafka_assign(d->client, list);
     need(got == RD_KAFKA_RESP_ERR_NO_ERROR, "assign the topics", rd_kafka_err2str(got));
     rd_kafka_topic_partition_list_destroy(list);
