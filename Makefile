@@ -110,7 +110,7 @@ $(BUILD)/bench/generate: $(BUILD)/bench/acme_events.o
 $(BUILD)/bench/kafka_generate: $(addprefix $(BUILD)/bench/,acme_events.o debezium_tables.o debezium_write.o kafka_produce.o)
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/librooms.a $(BUILD)/libstate.a
-	$(QUIET) $(CC) $(LDFLAGS) $(if $(LTO),-fno-lto) -o $@ $^ $(LIBS)
+	$(QUIET) $(CC) $(LDFLAGS) $(OPT) $(LTO) -o $@ $^ $(LIBS)
 
 .PHONY: csv status stop clean install test check bench
 csv: build

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { DIGITS_MAX = 19 }; /* always fit an unsigned 64-bit number */
 
@@ -20,6 +23,30 @@ static inline uint64_t digits_others(uint64_t eight)
     uint64_t high = eight ^ ones * '0';                        /* 0 to 9 where it is a digit */
     uint64_t above = ((high & ones * 0x0f) + ones * 6) | high; /* carries into the upper bits from 10 on */
     return above & ones * 0xf0;
+}
+
+enum { DIGITS_LEAD_BYTES = 16 };
+
+/* How many digits sixteen bytes begin with: on any processor. */
+static inline unsigned digits_lead_anywhere(const uint8_t *sixteen)
+{
+    uint64_t first = digits_others(load_le64(sixteen));
+    uint64_t last = digits_others(load_le64(sixteen + 8));
+    return first != 0  ? (unsigned)__builtin_ctzll(first) / 8
+           : last != 0 ? 8 + (unsigned)__builtin_ctzll(last) / 8
+                       : DIGITS_LEAD_BYTES;
+}
+
+/* The same, all at once where the processor can. */
+static inline unsigned digits_lead(const uint8_t *sixteen)
+{
+#ifdef __SSE2__
+    __m128i value = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)sixteen), _mm_set1_epi8('0'));
+    __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+    return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(digit));
+#else
+    return digits_lead_anywhere(sixteen);
+#endif
 }
 
 /* The number that eight digits are, the first of them in the lowest byte. Zero bytes are taken as digits 0. */
@@ -37,15 +64,29 @@ static inline uint64_t digits_last(uint64_t eight, size_t count)
     return digits_value(eight >> others << others);
 }
 
+enum { DIGITS_BEFORE_MAX = 16 };
+
+/* The number of the `count` (1 to DIGITS_BEFORE_MAX) digits that end before `end`. The DIGITS_BEFORE_MAX bytes before
+ * `end` may be read. No branch depends on the count, which for many numbers in a row cannot be foretold. */
+static inline uint64_t digits_before(const uint8_t *end, size_t count)
+{
+    size_t low = count < 8 ? count : 8;
+    size_t high = count - low;
+    uint64_t first = load_le64(end - 16) >> 8 * (high == 0 ? 0 : 8 - high);
+    first = high == 0 ? 0 : first << 8 * (8 - high);
+    return digits_value(first) * 100000000 + digits_last(load_le64(end - 8), low);
+}
+
+static const uint64_t digits_tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+
 /* The value of `text`, which is 1 to DIGITS_MAX digits and nothing else; false where it is something else. */
 static inline bool digits_whole(struct bytes text, uint64_t *out)
 {
-    static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     const uint8_t *end = text.data + text.len;
     if (text.len > 8 && text.len <= 16) {
         uint64_t first = load_le64(text.data);
         uint64_t last = load_le64(end - 8);
-        *out = digits_value(first) * tens[text.len - 8] + digits_last(last, text.len - 8);
+        *out = digits_value(first) * digits_tens[text.len - 8] + digits_last(last, text.len - 8);
         return (digits_others(first) | digits_others(last)) == 0;
     }
     if (text.len >= 4 && text.len <= 8) {
@@ -58,7 +99,7 @@ static inline bool digits_whole(struct bytes text, uint64_t *out)
         uint64_t first = load_le64(text.data);
         uint64_t second = load_le64(text.data + 8);
         uint64_t last = load_le64(end - 8);
-        *out = (digits_value(first) * tens[8] + digits_value(second)) * tens[text.len - 16] +
+        *out = (digits_value(first) * digits_tens[8] + digits_value(second)) * digits_tens[text.len - 16] +
                digits_last(last, text.len - 16);
         return (digits_others(first) | digits_others(second) | digits_others(last)) == 0;
     }

@@ -102,34 +102,13 @@ static bool is_missing(const uint8_t *at, const uint8_t *end)
     return end - at >= 3 && at[0] == 0xd4 && at[1] == 3; /* ext 3 of packed.h */
 }
 
-/* Steps over a value of the forms that nearly all have (packed.h): small and fixed-width numbers, short texts, NULL,
- * booleans. NULL for every other one, and where the bytes end. */
-static inline const uint8_t *step_over(const uint8_t *at, const uint8_t *end)
-{
-    if (at == end) {
-        return NULL;
-    }
-    uint8_t tag = *at;
-    size_t bytes;
-    if (tag < 0x80 || tag >= 0xe0 || tag == 0xc0 || tag == 0xc2 || tag == 0xc3) {
-        bytes = 1;
-    } else if (tag >= 0xcc && tag <= 0xd3) {
-        bytes = 1 + ((size_t)1 << (tag & 3));
-    } else if (tag >= 0xa0 && tag < 0xc0) {
-        bytes = 1 + (size_t)(tag & 0x1f);
-    } else {
-        return NULL;
-    }
-    return (size_t)(end - at) < bytes ? NULL : at + bytes;
-}
-
 /* Same columns, same order: the bytes are taken as they are. */
 static enum status read_straight(struct flow *f, const struct table *t, const struct reading *reading,
                                  struct packed_reader *r, struct new_row *out, struct error *err)
 {
     const uint8_t *start = r->next;
     for (uint32_t i = 0; i < reading->source_count; i++) {
-        const uint8_t *next = t->key_position[i] != 0 ? NULL : step_over(r->next, r->end);
+        const uint8_t *next = t->key_position[i] != 0 ? NULL : packed_step(r->next, r->end);
         if (next != NULL) {
             r->next = next;
             continue;
@@ -407,7 +386,7 @@ static enum status emit_row(struct flow *f, struct table *t, struct bytes value,
             continue;
         }
         row[i] = DATUM_NULL;
-        const uint8_t *next = step_over(r.next, r.end);
+        const uint8_t *next = packed_step(r.next, r.end);
         if (next != NULL) {
             r.next = next;
         } else {

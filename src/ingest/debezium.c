@@ -335,6 +335,16 @@ static enum status require_key(const struct debezium_table *t, const struct debe
     return name_column(t, c, err);
 }
 
+static inline bool whole_number(const struct json_value *v, int64_t *out)
+{
+    uint64_t number;
+    if (json_plain_number(v, &number)) {
+        *out = (int64_t)number; /* of DIGITS_BEFORE_MAX digits at most */
+        return true;
+    }
+    return v->kind == JSON_NUMBER && digits_signed(v->text, out);
+}
+
 /* Appends all values of the row. An unchanged TOAST value may stand in `before`; a null there may mean "not sent". */
 static enum status append_values(struct debezium *d, struct debezium_table *t, const struct change *change,
                                  struct error *err)
@@ -345,8 +355,7 @@ static enum status append_values(struct debezium *d, struct debezium_table *t, c
         const struct json_value *value = &change->row->items[t->order[i]].value;
         struct datum datum;
         int64_t number;
-        if (value->kind == JSON_NUMBER && digits_signed(value->text, &number) && number >= column->linear.min &&
-            number <= column->linear.max) {
+        if (whole_number(value, &number) && number >= column->linear.min && number <= column->linear.max) {
             packed_append_int(&d->row, number * column->linear.factor + column->linear.offset);
             continue;
         }

@@ -10,8 +10,10 @@
 static uint64_t number_of(const struct json_value *v)
 {
     uint64_t value;
-    struct bytes text = v != NULL && v->kind == JSON_NUMBER ? v->text : bytes_of("", 0);
-    return digits_whole(text, &value) ? value : 0;
+    if (v == NULL || v->kind != JSON_NUMBER) {
+        return 0;
+    }
+    return json_plain_number(v, &value) || digits_whole(v->text, &value) ? value : 0;
 }
 
 static int64_t commit_time(const struct json_value *micros, const struct json_value *millis)

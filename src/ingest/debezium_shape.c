@@ -7,6 +7,11 @@
 #include "ingest/debezium_document.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+enum { LITERAL_STEP_BYTES = 16, PIECE_BYTES_MORE = JSON_USUAL_BYTES /* to read behind the literal */ };
 
 struct slot {
     uint32_t at; /* in the text, a string's quotes included */
@@ -19,9 +24,10 @@ struct slot {
 
 /* Literal text and the slot behind it. */
 struct piece {
-    uint32_t at;
+    const uint8_t *text; /* may be read for LITERAL_STEP_BYTES behind its end */
     uint32_t len;
     unsigned depth;
+    bool has_room;         /* JSON_DIGITS_BYTES stand before the value */
     struct json_value *to; /* NULL: the end */
 };
 
@@ -53,6 +59,32 @@ void debezium_shapes_release(struct debezium_shapes *s)
 
 /* ---- comparing ---- */
 
+#ifdef __SSE2__
+/* A bit for each of sixteen bytes that is not the same. */
+static inline unsigned differing_bytes(const uint8_t *a, const uint8_t *b)
+{
+    __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)a), _mm_loadu_si128((const __m128i *)b));
+    return (unsigned)_mm_movemask_epi8(same) ^ 0xffff;
+}
+#endif
+
+/* Both may be read for LITERAL_STEP_BYTES behind their ends. */
+static inline bool literals_equal(const uint8_t *a, const uint8_t *b, size_t len)
+{
+#ifdef __SSE2__
+    for (; len > LITERAL_STEP_BYTES; len -= LITERAL_STEP_BYTES) {
+        if (differing_bytes(a, b) != 0) {
+            return false;
+        }
+        a += LITERAL_STEP_BYTES;
+        b += LITERAL_STEP_BYTES;
+    }
+    return (differing_bytes(a, b) & ((1u << len) - 1)) == 0;
+#else
+    return bytes_equal(bytes_of(a, len), bytes_of(b, len));
+#endif
+}
+
 static inline bool take_literal(struct json_scan *s, const uint8_t *text, size_t len)
 {
     if ((size_t)(s->end - s->next) < len || !bytes_equal(bytes_of(s->next, len), bytes_of(text, len))) {
@@ -62,24 +94,51 @@ static inline bool take_literal(struct json_scan *s, const uint8_t *text, size_t
     return true;
 }
 
-static bool match_pieces(const struct debezium_shape *shape, struct json_scan s, const uint8_t **end)
+/* The value at `p` in any form; NULL where there is none. */
+static const uint8_t *take_any(const struct json_scan *s, const uint8_t *p, const struct piece *piece)
 {
-    unsigned depth = s.depth;
-    const struct piece *p = shape->pieces;
-    for (;; p++) {
-        if (!take_literal(&s, shape->text + p->at, p->len)) {
-            return false;
+    struct json_scan at = *s;
+    at.next = p;
+    at.depth += piece->depth;
+    return json_scan_value(&at, piece->to) ? at.next : NULL;
+}
+
+/* The same near the text's end, where the usual value is read from a copy. */
+static const uint8_t *take_near_end(const struct json_scan *s, const uint8_t *p, const struct piece *piece)
+{
+    uint8_t copy[JSON_USUAL_BYTES] = {0};
+    size_t left = (size_t)(s->end - p);
+    memcpy(copy, p, left < sizeof copy ? left : sizeof copy);
+    const uint8_t *behind = json_take_usual(copy, piece->has_room, piece->to);
+    if (behind == NULL) {
+        return take_any(s, p, piece);
+    }
+    piece->to->text.data = p + (piece->to->text.data - copy);
+    return p + (behind - copy);
+}
+
+/* Where the payload at the position ends; NULL where it has not this shape. */
+static const uint8_t *match_pieces(const struct debezium_shape *shape, const struct json_scan *s)
+{
+    const uint8_t *p = s->next;
+    const uint8_t *const end = s->end;
+    for (const struct piece *piece = shape->pieces;; piece++) {
+        size_t left = (size_t)(end - p);
+        bool near_end = left < (size_t)piece->len + PIECE_BYTES_MORE;
+        if (near_end ? left < piece->len || !bytes_equal(bytes_of(p, piece->len), bytes_of(piece->text, piece->len))
+                     : !literals_equal(p, piece->text, piece->len)) {
+            return NULL;
         }
-        if (p->to == NULL) {
-            break;
+        p += piece->len;
+        if (piece->to == NULL) {
+            return p;
         }
-        s.depth = depth + p->depth;
-        if (!json_scan_usual(&s, p->to) && !json_scan_value(&s, p->to)) {
-            return false;
+        const uint8_t *behind = near_end ? take_near_end(s, p, piece) : json_take_usual(p, piece->has_room, piece->to);
+        p = behind != NULL ? behind : near_end ? NULL : take_any(s, p, piece);
+        if (p == NULL) {
+            return NULL;
         }
     }
-    *end = s.next;
-    return true;
 }
 
 /* Where literals end, the slots' values in `seen`. */
@@ -105,16 +164,21 @@ static bool match_slots(struct debezium_shape *shape, struct json_scan s, const 
 static void find_pieces(struct debezium_shape *shape)
 {
     uint32_t at = 0;
+    uint32_t literal_bytes = 0;
     size_t count = 0;
     for (size_t i = 0; i < shape->slot_count; i++) {
         const struct slot *slot = &shape->slots[i];
         if (!slot->constant) {
-            shape->pieces[count++] =
-                (struct piece){.at = at, .len = slot->at - at, .depth = slot->depth, .to = slot->to};
+            literal_bytes += slot->at - at;
+            shape->pieces[count++] = (struct piece){.text = shape->text + at,
+                                                    .len = slot->at - at,
+                                                    .depth = slot->depth,
+                                                    .has_room = literal_bytes >= JSON_DIGITS_BYTES,
+                                                    .to = slot->to};
             at = slot->at + slot->len;
         }
     }
-    shape->pieces[count] = (struct piece){.at = at, .len = (uint32_t)shape->len - at};
+    shape->pieces[count] = (struct piece){.text = shape->text + at, .len = (uint32_t)shape->len - at};
 }
 
 /* After match_slots: what differs is constant no longer. */
@@ -141,8 +205,8 @@ static bool is_as_learned(const struct debezium_shape *shape)
 /* `*scan` steps over the text where it has the shape. */
 static bool match(struct debezium_shape *shape, struct json_scan *scan)
 {
-    const uint8_t *end = NULL;
-    if (!match_pieces(shape, *scan, &end)) {
+    const uint8_t *end = match_pieces(shape, scan);
+    if (end == NULL) {
         if (!match_slots(shape, *scan, &end)) {
             return false;
         }
@@ -253,7 +317,7 @@ static struct debezium_shape *learn(struct bytes text, struct debezium_document 
 {
     struct debezium_shape *shape = mem_zalloc(sizeof *shape);
     size_t count = count_values(document);
-    shape->text = mem_alloc(text.len + 1);
+    shape->text = mem_zalloc(text.len + LITERAL_STEP_BYTES);
     shape->len = text.len;
     memcpy(shape->text, text.data, text.len);
     shape->slots = mem_zalloc((count + 1) * sizeof *shape->slots);

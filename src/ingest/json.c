@@ -111,24 +111,21 @@ static bool skip_escape(struct json_scan *s)
     }
 }
 
-/* Steps to the next byte that is special in a string, or to the end. */
-static void skip_plain(struct json_scan *s)
+/* How many bytes from `p` on stand for themselves in a string and are ASCII. */
+static size_t plain_run(const uint8_t *p, const uint8_t *end)
 {
-    const uint8_t *p = s->next;
-    uint64_t eight;
-    while (s->end - p >= (ptrdiff_t)sizeof eight) {
-        memcpy(&eight, p, sizeof eight);
-        uint64_t marks = json_special_in(eight);
-        if (marks != 0) {
-            s->next = p + __builtin_ctzll(marks) / 8;
-            return;
+    const uint8_t *start = p;
+    while (end - p >= JSON_LEAD_BYTES) {
+        unsigned plain = json_plain_lead(p);
+        p += plain;
+        if (plain < JSON_LEAD_BYTES) {
+            return (size_t)(p - start);
         }
-        p += sizeof eight;
     }
-    while (p < s->end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
+    while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
         p += 1;
     }
-    s->next = p;
+    return (size_t)(p - start);
 }
 
 /* Takes the string whose opening quote is at the position. */
@@ -137,10 +134,9 @@ static bool take_string(struct json_scan *s, struct json_value *out)
     s->next += 1;
     const uint8_t *start = s->next;
     bool ascii = true;
-    out->kind = JSON_STRING;
-    out->escaped = false;
+    *out = (struct json_value){.kind = JSON_STRING};
     for (;;) {
-        skip_plain(s);
+        s->next += plain_run(s->next, s->end);
         if (s->next == s->end) {
             return fail(s, "a string is cut off");
         }
@@ -153,7 +149,9 @@ static bool take_string(struct json_scan *s, struct json_value *out)
         }
         if (c == '\\') {
             out->escaped = true;
-            if (!skip_escape(s)) {
+            if (s->end - s->next > 1 && s->next[1] == '"') { /* of a text with JSON in it, as source.sequence is */
+                s->next += 2;
+            } else if (!skip_escape(s)) {
                 return false;
             }
         } else {
@@ -546,11 +544,7 @@ static bool escaped_is(struct bytes escaped, const char *text, size_t len)
     return len == 0;
 }
 
-bool json_value_is(const struct json_value *v, const char *text)
+bool json_escaped_is(const struct json_value *v, struct bytes text)
 {
-    size_t len = strlen(text);
-    if (v->kind != JSON_STRING || v->escaped) {
-        return v->kind == JSON_STRING && escaped_is(v->text, text, len);
-    }
-    return v->text.len == len && memcmp(v->text.data, text, len) == 0;
+    return v->escaped && escaped_is(v->text, (const char *)text.data, text.len);
 }

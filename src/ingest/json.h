@@ -13,14 +13,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
-enum { JSON_SCAN_DEPTH_MAX = 64, JSON_SCAN_REASON_BYTES = 128 };
+enum { JSON_SCAN_DEPTH_MAX = 64, JSON_SCAN_REASON_BYTES = 128, JSON_DIGITS_BYTES = DIGITS_BEFORE_MAX };
 
 enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json_value {
     enum json_kind kind;
     bool escaped;      /* string: has escapes, see json_value_text */
+    bool all_digits;   /* number: known to be nothing but digits; JSON_DIGITS_BYTES before its end may be read */
     struct bytes text; /* as it stands in the document; a string's without its quotes */
 };
 
@@ -35,9 +37,6 @@ struct json_scan {
 struct json_scan json_scan_of(struct bytes text);
 /* Takes the value at the position whole: containers with all they hold, checked. False on failure. */
 bool json_scan_value(struct json_scan *s, struct json_value *out);
-/* The same for what most values are: up to 23 digits, or a short text of plain ASCII without escapes, and nothing but a
- * comma or a closing bracket behind it. False with nothing taken where it is anything else. */
-static inline bool json_scan_usual(struct json_scan *s, struct json_value *out);
 /* What the value at the position begins as; false at the end or where no value begins. Does not step. */
 bool json_scan_peek(struct json_scan *s, enum json_kind *out);
 /* Enter an object or an array. False where there is none. */
@@ -60,12 +59,20 @@ void json_scan_reason(const struct json_scan *s, char out[static JSON_SCAN_REASO
 
 /* A string's text with its escapes resolved; borrows the document where there are none, else allocates from `a`. */
 struct bytes json_value_text(const struct json_value *v, struct arena *a);
+/* True where the string, which has escapes, is exactly `text`. */
+bool json_escaped_is(const struct json_value *v, struct bytes text);
 /* True where the string is exactly `text`, however it is escaped. */
-bool json_value_is(const struct json_value *v, const char *text);
+static inline bool json_value_is(const struct json_value *v, const char *text)
+{
+    struct bytes wanted = bytes_of(text, strlen(text));
+    return v->kind == JSON_STRING &&
+           ((!v->escaped && v->text.len == wanted.len && memcmp(v->text.data, text, wanted.len) == 0) ||
+            (v->escaped && json_escaped_is(v, wanted)));
+}
 
 /* ---- the usual value ---- */
 
-enum { JSON_USUAL_BYTES = 40 }; /* that may be read from the position on */
+enum { JSON_LEAD_BYTES = 16, JSON_USUAL_BYTES = 2 * JSON_LEAD_BYTES + 3 /* two quotes, the byte behind */ };
 
 #define JSON_EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
 
@@ -80,39 +87,69 @@ static inline uint64_t json_special_in(uint64_t w)
            JSON_EACH_BYTE(0x80);
 }
 
-static inline bool json_ends_value(uint8_t c)
+/* How many bytes sixteen begin with that stand for themselves in a string and are ASCII: on any processor. */
+static inline unsigned json_plain_lead_anywhere(const uint8_t *sixteen)
 {
-    return c == ',' || c == '}' || c == ']';
+    uint64_t first = json_special_in(load_le64(sixteen));
+    uint64_t last = json_special_in(load_le64(sixteen + 8));
+    return first != 0  ? (unsigned)__builtin_ctzll(first) / 8
+           : last != 0 ? 8 + (unsigned)__builtin_ctzll(last) / 8
+                       : JSON_LEAD_BYTES;
 }
 
-static inline bool json_scan_usual(struct json_scan *s, struct json_value *out)
+/* The same, all at once where the processor can. */
+static inline unsigned json_plain_lead(const uint8_t *sixteen)
 {
-    const uint8_t *p = s->next;
-    if (s->end - p < JSON_USUAL_BYTES || s->wrong != NULL) {
-        return false;
-    }
-    bool quoted = *p == '"';
-    size_t len = 0;
-    uint64_t marks = 0;
-    if (quoted) {
+#ifdef __SSE2__
+    __m128i bytes = _mm_loadu_si128((const __m128i *)sixteen);
+    __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* or with its highest bit, which is the sign */
+    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+    __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+    unsigned special = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
+    return (unsigned)__builtin_ctz(special | 1u << JSON_LEAD_BYTES);
+#else
+    return json_plain_lead_anywhere(sixteen);
+#endif
+}
+
+static inline bool json_ends_value(uint8_t c)
+{
+    return c == ',' || (c | 0x20) == '}'; /* or ']' */
+}
+
+/* Takes what most values are: up to 32 digits, or a text of as many bytes of plain ASCII, and nothing but a comma or a
+ * closing bracket behind it: just as json_scan_value would. JSON_USUAL_BYTES may be read from `p` on, and with
+ * `has_room` JSON_DIGITS_BYTES before the end of a number. Returns where the value ends; NULL where it is anything else
+ * and nothing is taken. */
+static inline const uint8_t *json_take_usual(const uint8_t *p, bool has_room, struct json_value *out)
+{
+    size_t len;
+    if (*p == '"') {
         p += 1;
-        for (; marks == 0 && len < 32; len += 8) {
-            marks = json_special_in(load_le64(p + len));
+        len = json_plain_lead(p);
+        len += len == JSON_LEAD_BYTES ? json_plain_lead(p + JSON_LEAD_BYTES) : 0;
+        if (p[len] != '"' || !json_ends_value(p[len + 1])) {
+            return NULL;
         }
-    } else if (*p >= '1' && *p <= '9') {
-        for (; marks == 0 && len < 24; len += 8) {
-            marks = digits_others(load_le64(p + len));
-        }
+        *out = (struct json_value){.kind = JSON_STRING, .text = bytes_of(p, len)};
+        return p + len + 1;
     }
-    if (marks == 0) {
+    len = digits_lead(p);
+    len += len == JSON_LEAD_BYTES ? digits_lead(p + JSON_LEAD_BYTES) : 0;
+    if (*p < '1' || *p > '9' || !json_ends_value(p[len])) {
+        return NULL;
+    }
+    *out = (struct json_value){.kind = JSON_NUMBER, .all_digits = has_room, .text = bytes_of(p, len)};
+    return p + len;
+}
+
+/* The number's value where it is a plain one, as most are; false does not mean that it is none. */
+static inline bool json_plain_number(const struct json_value *v, uint64_t *out)
+{
+    if (!v->all_digits || v->text.len > DIGITS_BEFORE_MAX) {
         return false;
     }
-    len = len - 8 + (size_t)__builtin_ctzll(marks) / 8;
-    if ((quoted && p[len] != '"') || !json_ends_value(p[len + quoted])) {
-        return false;
-    }
-    s->next = p + len + quoted;
-    *out = (struct json_value){.kind = quoted ? JSON_STRING : JSON_NUMBER, .text = bytes_of(p, len)};
+    *out = digits_before(v->text.data + v->text.len, v->text.len);
     return true;
 }
 

@@ -29,57 +29,33 @@ void packed_append_nil(struct buffer *out)
     buffer_append_byte(out, TAG_NIL);
 }
 
-void packed_append_uint(struct buffer *out, uint64_t value)
+/* A tag for eight bits, those for 16, 32 and 64 being the next three, and as many bits of `value`. */
+static inline void append_whole(struct buffer *out, uint8_t tag8, int doublings, uint64_t value)
 {
     uint8_t *to = buffer_reserve(out, HEAD_BYTES_MAX);
+    unsigned bytes = 1u << doublings;
+    to[0] = (uint8_t)(tag8 + doublings);
+    store_be64(to + 1, value << (64 - 8 * bytes));
+    out->len += 1 + bytes;
+}
+
+void packed_append_uint(struct buffer *out, uint64_t value)
+{
     if (value < 0x80) {
-        to[0] = (uint8_t)value;
-        out->len += 1;
-    } else if (value <= UINT8_MAX) {
-        to[0] = TAG_UINT8;
-        to[1] = (uint8_t)value;
-        out->len += 2;
-    } else if (value <= UINT16_MAX) {
-        to[0] = TAG_UINT16;
-        store_be16(to + 1, (uint16_t)value);
-        out->len += 3;
-    } else if (value <= UINT32_MAX) {
-        to[0] = TAG_UINT32;
-        store_be32(to + 1, (uint32_t)value);
-        out->len += 5;
-    } else {
-        to[0] = TAG_UINT64;
-        store_be64(to + 1, value);
-        out->len += 9;
+        buffer_append_byte(out, (uint8_t)value);
+        return;
     }
+    append_whole(out, TAG_UINT8, (value > UINT8_MAX) + (value > UINT16_MAX) + (value > UINT32_MAX), value);
 }
 
 void packed_append_int(struct buffer *out, int64_t value)
 {
     if (value >= 0) {
         packed_append_uint(out, (uint64_t)value);
-        return;
-    }
-    uint8_t *to = buffer_reserve(out, HEAD_BYTES_MAX);
-    if (value >= -32) {
-        to[0] = (uint8_t)value;
-        out->len += 1;
-    } else if (value >= INT8_MIN) {
-        to[0] = TAG_INT8;
-        to[1] = (uint8_t)value;
-        out->len += 2;
-    } else if (value >= INT16_MIN) {
-        to[0] = TAG_INT16;
-        store_be16(to + 1, (uint16_t)value);
-        out->len += 3;
-    } else if (value >= INT32_MIN) {
-        to[0] = TAG_INT32;
-        store_be32(to + 1, (uint32_t)value);
-        out->len += 5;
+    } else if (value >= -32) {
+        buffer_append_byte(out, (uint8_t)value);
     } else {
-        to[0] = TAG_INT64;
-        store_be64(to + 1, (uint64_t)value);
-        out->len += 9;
+        append_whole(out, TAG_INT8, (value < INT8_MIN) + (value < INT16_MIN) + (value < INT32_MIN), (uint64_t)value);
     }
 }
 

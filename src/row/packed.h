@@ -40,6 +40,18 @@ enum status packed_read_bin(struct packed_reader *r, struct bytes *out, struct e
 /* The packed kind must suit `kind`. A big numeric is unpacked into `a`. */
 enum status packed_read_datum(struct packed_reader *r, enum type_kind kind, struct arena *a, struct datum *out,
                               struct error *err);
+/* Bytes of a whole value by its tag where that tells them, extensions left out: integers, floats, texts of less than 32
+ * bytes, nil, booleans, as nearly all values are. Else 0. */
+extern const uint8_t packed_plain_bytes[256];
+/* Behind the value at `at`, NULL where packed_plain_bytes does not tell or the bytes end. */
+static inline const uint8_t *packed_step(const uint8_t *at, const uint8_t *end)
+{
+    if (at == end) {
+        return NULL;
+    }
+    size_t bytes = packed_plain_bytes[*at];
+    return bytes == 0 || (size_t)(end - at) < bytes ? NULL : at + bytes;
+}
 /* Steps over one value, arrays with all they hold (nesting at most 8). */
 enum status packed_skip(struct packed_reader *r, struct error *err);
 bool packed_next_is_nil(const struct packed_reader *r);

@@ -56,6 +56,46 @@ static void test_whole_numbers(void **state)
     }
 }
 
+/* With nothing before them but what may be read. */
+static void test_numbers_are_read_from_their_end(void **state)
+{
+    (void)state;
+    uint8_t text[DIGITS_BEFORE_MAX];
+    uint64_t seed = 1;
+    uint64_t wanted;
+    for (size_t len = 1; len <= DIGITS_BEFORE_MAX; len++) {
+        for (int i = 0; i < 2000; i++) {
+            for (size_t k = 0; k < sizeof text; k++) {
+                seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+                bool digit = k >= sizeof text - len;
+                text[k] = (uint8_t)(digit ? '0' + (i == 0 ? 9 : (seed >> 33) % 10) : seed >> 40);
+            }
+            assert_true(slowly((const char *)text + sizeof text - len, len, &wanted));
+            assert_int_equal(digits_before(text + sizeof text, len), wanted);
+        }
+    }
+}
+
+/* Every byte at every place, with digits before it and any bytes behind it. */
+static void test_leading_digits_are_counted_in_both_ways(void **state)
+{
+    (void)state;
+    uint8_t bytes[DIGITS_LEAD_BYTES];
+    for (unsigned at = 0; at <= DIGITS_LEAD_BYTES; at++) {
+        for (unsigned c = 0; c < 256; c++) {
+            for (unsigned i = 0; i < DIGITS_LEAD_BYTES; i++) {
+                bytes[i] = (uint8_t)(i < at ? '0' + (i * 7 + c) % 10 : i == at ? c : i * 37 + c);
+            }
+            unsigned wanted = 0;
+            while (wanted < DIGITS_LEAD_BYTES && bytes[wanted] >= '0' && bytes[wanted] <= '9') {
+                wanted += 1;
+            }
+            assert_int_equal(digits_lead(bytes), wanted);
+            assert_int_equal(digits_lead_anywhere(bytes), wanted);
+        }
+    }
+}
+
 static void test_any_other_byte_is_found(void **state)
 {
     (void)state;
@@ -97,8 +137,9 @@ static void test_digits_are_taken_off(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_whole_numbers),
-                                       cmocka_unit_test(test_any_other_byte_is_found),
-                                       cmocka_unit_test(test_digits_are_taken_off)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_numbers), cmocka_unit_test(test_numbers_are_read_from_their_end),
+        cmocka_unit_test(test_leading_digits_are_counted_in_both_ways), cmocka_unit_test(test_any_other_byte_is_found),
+        cmocka_unit_test(test_digits_are_taken_off)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,42 +292,47 @@ static void both_ways_agree_on_mutations(void **state)
     assert_true(accepted > 100 && accepted < 90000);
 }
 
-/* What json_scan_usual takes of `text`, which ends where it may not read on: json_scan_value takes the same. */
+/* What json_take_usual takes of `text`, before which and behind which nothing more than it needs may be read:
+ * json_scan_value takes the same. */
 static bool takes_usual(const char *text, size_t len)
 {
-    char *exact = mem_alloc(len);
-    memcpy(exact, text, len);
-    struct json_scan quick = json_scan_of(bytes_of(exact, len));
-    struct json_scan slow = quick;
+    char *exact = mem_alloc(JSON_DIGITS_BYTES + len);
+    memset(exact, ' ', JSON_DIGITS_BYTES);
+    memcpy(exact + JSON_DIGITS_BYTES, text, len);
+    struct json_scan slow = json_scan_of(bytes_of(exact + JSON_DIGITS_BYTES, len));
     struct json_value got;
     struct json_value wanted;
-    bool taken = json_scan_usual(&quick, &got);
-    if (taken) {
+    uint64_t number;
+    uint64_t value = 0;
+    const uint8_t *behind = json_take_usual(slow.next, true, &got);
+    if (behind != NULL) {
         assert_true(json_scan_value(&slow, &wanted));
+        assert_ptr_equal(behind, slow.next);
         assert_int_equal(got.kind, wanted.kind);
         assert_int_equal(got.escaped, wanted.escaped);
         assert_ptr_equal(got.text.data, wanted.text.data);
         assert_int_equal(got.text.len, wanted.text.len);
+        bool plain = json_plain_number(&got, &number);
+        assert_int_equal(plain, got.kind == JSON_NUMBER && got.text.len <= DIGITS_BEFORE_MAX);
+        assert_true(!plain || (digits_whole(got.text, &value) && value == number));
     }
-    assert_ptr_equal(quick.next, taken ? slow.next : quick.start);
     mem_free(exact);
-    return taken;
+    return behind != NULL;
 }
 
 static void usual_values_are_taken_as_any_are(void **state)
 {
     (void)state;
-    static const char digits[] = "123456789012345678901234567890";
+    static const char digits[] = "12345678901234567890123456789012345";
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOP";
     static const char behind[] = ",}]. eE0:\"\\";
     static const char rest[] = "\"next\":12345678,\"more\":\"text that goes on\"}";
     char text[256];
     size_t taken = 0;
     for (size_t b = 0; b < sizeof behind - 1; b++) {
-        for (int len = 0; len <= 30; len++) {
+        for (int len = 0; len <= 35; len++) {
             int n = snprintf(text, sizeof text, "%.*s%c%s", len, digits, behind[b], rest);
             taken += takes_usual(text, (size_t)n);
-            taken += takes_usual(text, (size_t)len + 1);
             n = snprintf(text, sizeof text, "\"%.*s\"%c%s", len, letters, behind[b], rest);
             taken += takes_usual(text, (size_t)n);
             for (int at = 1; at <= len; at++) { /* a byte that is special in a text, anywhere in it */
@@ -340,18 +345,47 @@ static void usual_values_are_taken_as_any_are(void **state)
             }
         }
     }
-    assert_int_equal(taken, 3 * (23 + 31)); /* digits, and texts up to those lengths, before a comma or a bracket */
+    assert_int_equal(taken, 3 * (32 + 33)); /* digits, and texts up to 32 bytes, before a comma or a bracket */
     assert_false(takes_usual("-1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18", 45));
     assert_false(takes_usual("01,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18", 45));
+}
+
+/* Every byte at every place, with plain ones before it and any behind it. */
+static void plain_bytes_are_counted_in_both_ways(void **state)
+{
+    (void)state;
+    uint8_t bytes[JSON_LEAD_BYTES];
+    for (unsigned at = 0; at < JSON_LEAD_BYTES; at++) {
+        for (unsigned c = 0; c < 256; c++) {
+            for (unsigned i = 0; i < JSON_LEAD_BYTES; i++) {
+                bytes[i] = (uint8_t)(i < at ? ' ' + (i * 7 + c) % 2 : i == at ? c : i * 37 + c);
+            }
+            unsigned wanted = 0;
+            while (wanted < JSON_LEAD_BYTES && bytes[wanted] >= ' ' && bytes[wanted] < 0x80 && bytes[wanted] != '"' &&
+                   bytes[wanted] != '\\') {
+                wanted += 1;
+            }
+            assert_int_equal(json_plain_lead(bytes), wanted);
+            assert_int_equal(json_plain_lead_anywhere(bytes), wanted);
+        }
+    }
+    memset(bytes, 'a', sizeof bytes);
+    assert_int_equal(json_plain_lead(bytes), JSON_LEAD_BYTES);
+    assert_int_equal(json_plain_lead_anywhere(bytes), JSON_LEAD_BYTES);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_documents_are_accepted),      cmocka_unit_test(invalid_documents_are_refused),
-        cmocka_unit_test(every_document_cut_off_is_refused), cmocka_unit_test(nesting_is_bounded),
-        cmocka_unit_test(strings_give_their_text),           cmocka_unit_test(failures_say_where_and_why),
-        cmocka_unit_test(both_ways_agree_on_mutations),      cmocka_unit_test(usual_values_are_taken_as_any_are),
+        cmocka_unit_test(valid_documents_are_accepted),
+        cmocka_unit_test(invalid_documents_are_refused),
+        cmocka_unit_test(every_document_cut_off_is_refused),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(strings_give_their_text),
+        cmocka_unit_test(failures_say_where_and_why),
+        cmocka_unit_test(both_ways_agree_on_mutations),
+        cmocka_unit_test(usual_values_are_taken_as_any_are),
+        cmocka_unit_test(plain_bytes_are_counted_in_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
