@@ -10,9 +10,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum { DIGITS_MAX = 19 }; /* always fit an unsigned 64-bit number */
 
@@ -23,30 +20,6 @@ static inline uint64_t digits_others(uint64_t eight)
     uint64_t high = eight ^ ones * '0';                        /* 0 to 9 where it is a digit */
     uint64_t above = ((high & ones * 0x0f) + ones * 6) | high; /* carries into the upper bits from 10 on */
     return above & ones * 0xf0;
-}
-
-enum { DIGITS_LEAD_BYTES = 16 };
-
-/* How many digits sixteen bytes begin with: on any processor. */
-static inline unsigned digits_lead_anywhere(const uint8_t *sixteen)
-{
-    uint64_t first = digits_others(load_le64(sixteen));
-    uint64_t last = digits_others(load_le64(sixteen + 8));
-    return first != 0  ? (unsigned)__builtin_ctzll(first) / 8
-           : last != 0 ? 8 + (unsigned)__builtin_ctzll(last) / 8
-                       : DIGITS_LEAD_BYTES;
-}
-
-/* The same, all at once where the processor can. */
-static inline unsigned digits_lead(const uint8_t *sixteen)
-{
-#ifdef __SSE2__
-    __m128i value = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)sixteen), _mm_set1_epi8('0'));
-    __m128i digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
-    return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(digit));
-#else
-    return digits_lead_anywhere(sixteen);
-#endif
 }
 
 /* The number that eight digits are, the first of them in the lowest byte. Zero bytes are taken as digits 0. */

@@ -4,14 +4,12 @@
 #include "ingest/debezium_shape.h"
 
 #include "base/memory.h"
+#include "base/sixteen.h"
 #include "ingest/debezium_document.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
-enum { LITERAL_STEP_BYTES = 16, PIECE_BYTES_MORE = JSON_USUAL_BYTES /* to read behind the literal */ };
+enum { PIECE_BYTES_MORE = JSON_USUAL_BYTES /* to read behind the literal */ };
 
 struct slot {
     uint32_t at; /* in the text, a string's quotes included */
@@ -24,7 +22,7 @@ struct slot {
 
 /* Literal text and the slot behind it. */
 struct piece {
-    const uint8_t *text; /* may be read for LITERAL_STEP_BYTES behind its end */
+    const uint8_t *text; /* may be read for SIXTEEN behind its end */
     uint32_t len;
     unsigned depth;
     bool has_room;         /* JSON_DIGITS_BYTES stand before the value */
@@ -59,30 +57,17 @@ void debezium_shapes_release(struct debezium_shapes *s)
 
 /* ---- comparing ---- */
 
-#ifdef __SSE2__
-/* A bit for each of sixteen bytes that is not the same. */
-static inline unsigned differing_bytes(const uint8_t *a, const uint8_t *b)
-{
-    __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)a), _mm_loadu_si128((const __m128i *)b));
-    return (unsigned)_mm_movemask_epi8(same) ^ 0xffff;
-}
-#endif
-
-/* Both may be read for LITERAL_STEP_BYTES behind their ends. */
+/* Both may be read for SIXTEEN bytes behind their ends. */
 static inline bool literals_equal(const uint8_t *a, const uint8_t *b, size_t len)
 {
-#ifdef __SSE2__
-    for (; len > LITERAL_STEP_BYTES; len -= LITERAL_STEP_BYTES) {
-        if (differing_bytes(a, b) != 0) {
+    for (; len > SIXTEEN; len -= SIXTEEN) {
+        if (sixteen_differing(a, b) != 0) {
             return false;
         }
-        a += LITERAL_STEP_BYTES;
-        b += LITERAL_STEP_BYTES;
+        a += SIXTEEN;
+        b += SIXTEEN;
     }
-    return (differing_bytes(a, b) & ((1u << len) - 1)) == 0;
-#else
-    return bytes_equal(bytes_of(a, len), bytes_of(b, len));
-#endif
+    return (sixteen_differing(a, b) & ((1u << len) - 1)) == 0;
 }
 
 static inline bool take_literal(struct json_scan *s, const uint8_t *text, size_t len)
@@ -317,7 +302,7 @@ static struct debezium_shape *learn(struct bytes text, struct debezium_document 
 {
     struct debezium_shape *shape = mem_zalloc(sizeof *shape);
     size_t count = count_values(document);
-    shape->text = mem_zalloc(text.len + LITERAL_STEP_BYTES);
+    shape->text = mem_zalloc(text.len + SIXTEEN);
     shape->len = text.len;
     memcpy(shape->text, text.data, text.len);
     shape->slots = mem_zalloc((count + 1) * sizeof *shape->slots);

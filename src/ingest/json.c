@@ -115,10 +115,10 @@ static bool skip_escape(struct json_scan *s)
 static size_t plain_run(const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *start = p;
-    while (end - p >= JSON_LEAD_BYTES) {
-        unsigned plain = json_plain_lead(p);
+    while (end - p >= SIXTEEN) {
+        unsigned plain = sixteen_plain(p);
         p += plain;
-        if (plain < JSON_LEAD_BYTES) {
+        if (plain < SIXTEEN) {
             return (size_t)(p - start);
         }
     }

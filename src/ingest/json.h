@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/digits.h"
+#include "base/sixteen.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,45 +73,7 @@ static inline bool json_value_is(const struct json_value *v, const char *text)
 
 /* ---- the usual value ---- */
 
-enum { JSON_LEAD_BYTES = 16, JSON_USUAL_BYTES = 2 * JSON_LEAD_BYTES + 3 /* two quotes, the byte behind */ };
-
-#define JSON_EACH_BYTE(x) (UINT64_C(0x0101010101010101) * (x))
-
-/* Marks (bit 7) bytes that are a quote, a backslash, a control character or not ASCII. The lowest mark is right; those
- * above it may not be, since subtractions borrow. */
-static inline uint64_t json_special_in(uint64_t w)
-{
-    uint64_t quote = w ^ JSON_EACH_BYTE('"');
-    uint64_t slash = w ^ JSON_EACH_BYTE('\\');
-    return (w | ((quote - JSON_EACH_BYTE(1)) & ~quote) | ((slash - JSON_EACH_BYTE(1)) & ~slash) |
-            ((w - JSON_EACH_BYTE(0x20)) & ~w)) &
-           JSON_EACH_BYTE(0x80);
-}
-
-/* How many bytes sixteen begin with that stand for themselves in a string and are ASCII: on any processor. */
-static inline unsigned json_plain_lead_anywhere(const uint8_t *sixteen)
-{
-    uint64_t first = json_special_in(load_le64(sixteen));
-    uint64_t last = json_special_in(load_le64(sixteen + 8));
-    return first != 0  ? (unsigned)__builtin_ctzll(first) / 8
-           : last != 0 ? 8 + (unsigned)__builtin_ctzll(last) / 8
-                       : JSON_LEAD_BYTES;
-}
-
-/* The same, all at once where the processor can. */
-static inline unsigned json_plain_lead(const uint8_t *sixteen)
-{
-#ifdef __SSE2__
-    __m128i bytes = _mm_loadu_si128((const __m128i *)sixteen);
-    __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* or with its highest bit, which is the sign */
-    __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
-    __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
-    unsigned special = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(quote, slash)));
-    return (unsigned)__builtin_ctz(special | 1u << JSON_LEAD_BYTES);
-#else
-    return json_plain_lead_anywhere(sixteen);
-#endif
-}
+enum { JSON_USUAL_BYTES = 2 * SIXTEEN + 3 /* two quotes, the byte behind */ };
 
 static inline bool json_ends_value(uint8_t c)
 {
@@ -126,16 +89,16 @@ static inline const uint8_t *json_take_usual(const uint8_t *p, bool has_room, st
     size_t len;
     if (*p == '"') {
         p += 1;
-        len = json_plain_lead(p);
-        len += len == JSON_LEAD_BYTES ? json_plain_lead(p + JSON_LEAD_BYTES) : 0;
+        len = sixteen_plain(p);
+        len += len == SIXTEEN ? sixteen_plain(p + SIXTEEN) : 0;
         if (p[len] != '"' || !json_ends_value(p[len + 1])) {
             return NULL;
         }
         *out = (struct json_value){.kind = JSON_STRING, .text = bytes_of(p, len)};
         return p + len + 1;
     }
-    len = digits_lead(p);
-    len += len == JSON_LEAD_BYTES ? digits_lead(p + JSON_LEAD_BYTES) : 0;
+    len = sixteen_digits(p);
+    len += len == SIXTEEN ? sixteen_digits(p + SIXTEEN) : 0;
     if (*p < '1' || *p > '9' || !json_ends_value(p[len])) {
         return NULL;
     }

@@ -76,26 +76,6 @@ static void test_numbers_are_read_from_their_end(void **state)
     }
 }
 
-/* Every byte at every place, with digits before it and any bytes behind it. */
-static void test_leading_digits_are_counted_in_both_ways(void **state)
-{
-    (void)state;
-    uint8_t bytes[DIGITS_LEAD_BYTES];
-    for (unsigned at = 0; at <= DIGITS_LEAD_BYTES; at++) {
-        for (unsigned c = 0; c < 256; c++) {
-            for (unsigned i = 0; i < DIGITS_LEAD_BYTES; i++) {
-                bytes[i] = (uint8_t)(i < at ? '0' + (i * 7 + c) % 10 : i == at ? c : i * 37 + c);
-            }
-            unsigned wanted = 0;
-            while (wanted < DIGITS_LEAD_BYTES && bytes[wanted] >= '0' && bytes[wanted] <= '9') {
-                wanted += 1;
-            }
-            assert_int_equal(digits_lead(bytes), wanted);
-            assert_int_equal(digits_lead_anywhere(bytes), wanted);
-        }
-    }
-}
-
 static void test_any_other_byte_is_found(void **state)
 {
     (void)state;
@@ -139,7 +119,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_numbers), cmocka_unit_test(test_numbers_are_read_from_their_end),
-        cmocka_unit_test(test_leading_digits_are_counted_in_both_ways), cmocka_unit_test(test_any_other_byte_is_found),
-        cmocka_unit_test(test_digits_are_taken_off)};
+        cmocka_unit_test(test_any_other_byte_is_found), cmocka_unit_test(test_digits_are_taken_off)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
