@@ -421,8 +421,9 @@ static enum status save_facts(struct flow *f, struct error *err)
     return STATUS_OK;
 }
 
-enum status flow_run(struct flow *f, struct error *err)
+static enum status run_all(struct flow *f, bool holds, struct error *err)
 {
+    f->holds = holds;
     TRY(run_graph(f, err));
     TRY(save_facts(f, err));
     for (uint32_t i = 0; i < f->node_count; i++) {
@@ -432,6 +433,16 @@ enum status flow_run(struct flow *f, struct error *err)
     f->change_count += f->changes;
     f->changes = 0;
     return STATUS_OK;
+}
+
+enum status flow_run(struct flow *f, struct error *err)
+{
+    return run_all(f, false, err);
+}
+
+enum status flow_push(struct flow *f, struct error *err)
+{
+    return run_all(f, true, err);
 }
 
 uint64_t flow_changes(const struct flow *f)

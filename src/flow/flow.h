@@ -54,6 +54,10 @@ enum status flow_fold(struct flow *f, const struct store_chunk *chunk, struct er
 /* Propagates everything folded since the last run. The caller runs it at latest when flow_changes() passes its batch
  * bound. */
 enum status flow_run(struct flow *f, struct error *err);
+/* The same where more is to follow at once: groups may hold back what they would give out, so that a group that changes
+ * in every run is read and written once. The next flow_run gives it out; until then neither the state nor the views are
+ * those of any commit, and nobody may look at them. */
+enum status flow_push(struct flow *f, struct error *err);
 uint64_t flow_changes(const struct flow *f); /* folded since the last run */
 
 /* Appends the failure that puts a materialized view (counted as on_change counts) into error, nothing where it is

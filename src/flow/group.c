@@ -15,7 +15,12 @@
 
 #include <string.h>
 
-enum { IMAGE_SLOT = 0x8000 }; /* in the place of an aggregate number: the lossy group columns' images */
+enum {
+    IMAGE_SLOT = 0x8000, /* in the place of an aggregate number: the lossy group columns' images */
+    HELD_GROUPS_MAX = 16 * 1024,
+    HELD_ROWS_MAX = 256 * 1024,
+    HELD_BYTES_KEPT_MAX = 4 * 1024 * 1024
+};
 
 struct touched;
 
@@ -31,19 +36,22 @@ struct group {
     struct store_map *values;    /* NULL where nothing is kept row by row */
     struct store_cursor *cursor; /* over values */
     struct delta delta;          /* where values are kept: the run's rows, by group */
-    struct keyset keys;          /* else: the groups that the run has touched, */
-    struct touched *touched;     /* by their numbers */
+    struct keyset keys;          /* else: the groups touched since they were last given out, */
+    struct touched *touched;     /* by their numbers; what these point to is in `held` */
     size_t touched_capacity;
+    struct arena held;
+    size_t held_rows; /* taken in since then */
 };
 
 /* One group being changed. */
 struct touched {
     struct flow *flow;
     struct node *node;
+    struct arena *arena; /* of all that it points to */
     struct bytes key;
     struct aggregate_state state;
-    const struct datum *sample; /* a row of the group */
-    bool was;                   /* the group had a row before the run: */
+    const struct datum *columns; /* by which it is grouped, of one of its rows */
+    bool was;                    /* the group had a row before it was touched: */
     struct datum *before;
     const struct error *failure; /* NULL where it has one */
 };
@@ -133,6 +141,7 @@ void group_release(struct node *n)
         delta_release(&n->group->delta);
         keyset_release(&n->group->keys);
         mem_free(n->group->touched);
+        arena_release(&n->group->held);
     }
 }
 
@@ -291,7 +300,7 @@ static enum status group_columns(struct touched *t, struct datum *out, struct er
     }
     for (uint32_t i = 0; i < g->column_count; i++) {
         enum type_kind kind = input_kind(t->node, g->columns[i]);
-        out[i] = t->sample[g->columns[i]];
+        out[i] = t->columns[i];
         if (type_is_image_lossy(kind)) {
             TRY(tuple_read(&images, kind, TUPLE_IMAGE, &t->flow->run, &out[i], err));
         }
@@ -313,7 +322,7 @@ static enum status min_or_max(struct touched *t, uint32_t i, struct datum *out, 
 
 static const struct error *keep_failure(struct touched *t, const struct error *failure)
 {
-    return arena_dup(&t->flow->run, failure, sizeof *failure);
+    return arena_dup(t->arena, failure, sizeof *failure);
 }
 
 /* The group's row as its state stands; `*failure`, where an aggregate has no value: why ("bigint out of range"). */
@@ -328,7 +337,7 @@ static enum status make_row(struct touched *t, struct datum *out, const struct e
         enum plan_aggregate_kind kind = g->aggregates.items[i].kind;
         if (kind == AGGREGATE_MIN || kind == AGGREGATE_MAX) {
             TRY(min_or_max(t, i, to, err));
-        } else if (aggregate_result(&g->aggregates, i, &t->state, &t->flow->run, to, &said) != STATUS_OK) {
+        } else if (aggregate_result(&g->aggregates, i, &t->state, t->arena, to, &said) != STATUS_OK) {
             *failure = keep_failure(t, &said);
             *to = DATUM_NULL;
         }
@@ -364,8 +373,8 @@ static enum status load_state(struct touched *t, struct error *err)
     if (st != STATUS_OK && st != STATUS_NOT_FOUND) {
         return st;
     }
-    struct bytes kept = bytes_of(arena_dup(&t->flow->run, value.data, value.len), value.len);
-    return aggregate_read(&g->aggregates, kept, &t->flow->run, &t->state, err);
+    struct bytes kept = bytes_of(arena_dup(t->arena, value.data, value.len), value.len);
+    return aggregate_read(&g->aggregates, kept, t->arena, &t->state, err);
 }
 
 static enum status save_state(struct touched *t, struct error *err)
@@ -383,7 +392,7 @@ static enum status save_state(struct touched *t, struct error *err)
     return store_put(g->map, t->key, buffer_bytes(&t->flow->value), err);
 }
 
-/* Reads the group as it was before the run. */
+/* Reads the group as it was. */
 static enum status begin_group(struct touched *t, struct error *err)
 {
     struct node *n = t->node;
@@ -392,7 +401,7 @@ static enum status begin_group(struct touched *t, struct error *err)
     if (!t->was) {
         return STATUS_OK;
     }
-    t->before = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *t->before);
+    t->before = arena_alloc(t->arena, (n->out.width + 1) * sizeof *t->before);
     return make_row(t, t->before, &t->failure, err);
 }
 
@@ -400,7 +409,7 @@ static enum status begin_group(struct touched *t, struct error *err)
 static enum status end_group(struct touched *t, struct error *err)
 {
     struct node *n = t->node;
-    struct datum *after = arena_alloc(&t->flow->run, (n->out.width + 1) * sizeof *after);
+    struct datum *after = arena_alloc(t->arena, (n->out.width + 1) * sizeof *after);
     const struct error *failure = NULL;
     TRY(save_state(t, err));
     bool is = t->state.rows > 0 || n->group->global;
@@ -425,12 +434,37 @@ static void append_group_key(struct flow *f, const struct node *n, const struct 
     }
 }
 
-static enum status touch(struct touched *t, struct flow *f, struct node *n, struct bytes key,
-                         const struct datum *sample, struct error *err)
+static enum status touch(struct touched *t, struct flow *f, struct node *n, struct arena *a, struct bytes key,
+                         const struct datum *row, struct error *err)
 {
-    *t = (struct touched){.flow = f, .node = n, .sample = sample};
-    t->key = bytes_of(arena_dup(&f->run, key.data, key.len), key.len);
+    struct group *g = n->group;
+    struct datum *columns = arena_alloc(a, (g->column_count + 1) * sizeof *columns);
+    for (uint32_t i = 0; i < g->column_count; i++) {
+        columns[i] = datum_copy(a, input_kind(n, g->columns[i]), row[g->columns[i]]);
+    }
+    *t = (struct touched){.flow = f, .node = n, .arena = a, .columns = columns};
+    t->key = bytes_of(arena_dup(a, key.data, key.len), key.len);
     return begin_group(t, err);
+}
+
+static enum status end_groups(struct group *g, struct error *err)
+{
+    for (size_t i = 0; i < g->keys.count; i++) {
+        TRY(end_group(&g->touched[i], err));
+    }
+    keyset_reset(&g->keys);
+    g->held_rows = 0;
+    return STATUS_OK;
+}
+
+/* What was given out lives until the end of its run. */
+static void forget_given_out(struct group *g)
+{
+    if (g->held.bytes_held > HELD_BYTES_KEPT_MAX) {
+        arena_release(&g->held);
+    } else {
+        arena_reset(&g->held);
+    }
 }
 
 /* Where no values are kept, rows are added to their groups' states as they stream by. */
@@ -438,7 +472,9 @@ static enum status run_streaming(struct flow *f, struct node *n, struct error *e
 {
     struct group *g = n->group;
     const struct batch *in = &n->inputs[0]->out;
-    keyset_reset(&g->keys);
+    if (g->keys.count == 0) {
+        forget_given_out(g);
+    }
     for (size_t i = 0; i < in->count; i++) {
         const struct datum *row = batch_row(in, i);
         append_group_key(f, n, row);
@@ -446,14 +482,13 @@ static enum status run_streaming(struct flow *f, struct node *n, struct error *e
         uint32_t idx = keyset_add(&g->keys, buffer_bytes(&f->key));
         if (idx == known) {
             mem_grow(&g->touched, &g->touched_capacity, known + 1, sizeof *g->touched);
-            TRY(touch(&g->touched[idx], f, n, buffer_bytes(&f->key), row, err));
+            TRY(touch(&g->touched[idx], f, n, &g->held, buffer_bytes(&f->key), row, err));
         }
         TRY(change_row(&g->touched[idx], row, in->weights[i], err));
     }
-    for (size_t i = 0; i < g->keys.count; i++) {
-        TRY(end_group(&g->touched[i], err));
-    }
-    return STATUS_OK;
+    g->held_rows += in->count;
+    bool hold = f->holds && g->keys.count < HELD_GROUPS_MAX && g->held_rows < HELD_ROWS_MAX;
+    return hold ? STATUS_OK : end_groups(g, err);
 }
 
 /* Gathers the input by group; within a group rows that look the same to the aggregates are netted. */
@@ -486,7 +521,7 @@ static enum status run_netted(struct flow *f, struct node *n, struct error *err)
     for (uint32_t i = 0; i < g->delta.group_count; i++) {
         struct touched t;
         struct delta_group range = delta_range(&g->delta, i);
-        TRY(touch(&t, f, n, delta_group_prefix(&g->delta, i), g->delta.entries[range.first].row, err));
+        TRY(touch(&t, f, n, &f->run, delta_group_prefix(&g->delta, i), g->delta.entries[range.first].row, err));
         for (uint32_t e = range.first; e < range.end; e++) {
             TRY(change_row(&t, g->delta.entries[e].row, g->delta.entries[e].weight, err));
         }
@@ -500,7 +535,7 @@ enum status group_run(struct flow *f, struct node *n, struct error *err)
     struct group *g = n->group;
     if (g->global && !f->started && n->inputs[0]->out.count == 0) { /* the row of no rows */
         struct touched t;
-        TRY(touch(&t, f, n, bytes_of("", 0), NULL, err));
+        TRY(touch(&t, f, n, &f->run, bytes_of("", 0), NULL, err));
         return end_group(&t, err);
     }
     return g->values == NULL ? run_streaming(f, n, err) : run_netted(f, n, err);

@@ -136,6 +136,7 @@ struct flow {
     struct store_map *quarantine;
     struct store_map *errors;
     bool started;          /* constant rows have been emitted */
+    bool holds;            /* this run: groups may hold back what they would give out */
     uint64_t seq;          /* of the commit being folded */
     uint64_t ordinal;      /* of the item in it */
     uint64_t changes;      /* since the last run */

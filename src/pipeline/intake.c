@@ -388,6 +388,14 @@ bool intake_is_idle(struct intake *i)
     return idle;
 }
 
+bool intake_has_more(struct intake *i)
+{
+    pthread_mutex_lock(&i->mutex);
+    bool more = i->more || i->ready.count > 0;
+    pthread_mutex_unlock(&i->mutex);
+    return more;
+}
+
 uint64_t intake_received(const struct intake *i)
 {
     return i->received;

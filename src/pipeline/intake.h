@@ -34,6 +34,8 @@ enum status intake_take(struct intake *i, struct error *err);
 enum status intake_acknowledge(struct intake *i, uint64_t durable_seq_next, struct error *err);
 /* The source's status after its newest poll. */
 void intake_status(struct intake *i, struct source_status *out);
+/* Something is there to be taken, or will be at once. */
+bool intake_has_more(struct intake *i);
 /* Connected, and everything that the source had has been taken. */
 bool intake_is_idle(struct intake *i);
 /* Changes that the source had handed out when it recorded what is being played, or was played last. */

@@ -144,6 +144,7 @@ enum status link_settle(struct spine *s, const struct sink_progress *progress, b
     struct link *l = &s->link;
     bool ours = progress->exists && progress->store_id == s->store_id;
     bool known = false;
+    TRY(spine_give_out(s, err));
     if (ours && !rebuilt && progress->seq_next <= s->folded) {
         TRY(pending_resolve(l->pending, progress->seq_next, &known, err));
     }
@@ -179,6 +180,7 @@ static const char *position_text(struct spine *s, struct arena *a);
 static enum status begin_sync(struct spine *s, struct error *err)
 {
     struct link *l = &s->link;
+    TRY(spine_give_out(s, err));
     arena_reset(&l->arena);
     TRY(pending_take(l->pending, s->folded, &l->arena, l->views, err));
     for (uint32_t v = 0; v < s->view_count; v++) {

@@ -18,13 +18,18 @@ enum {
     CHANGE_WRITES_BYTES = 200, /* to the state, of a change of a narrow row */
     TURN_CHANGES = 256 * 1024, /* folded before the other stages get their turn */
     WAIT_US_MAX = 2000000,
+    HOLD_US_MAX = 250000,    /* groups hold back what they would give out, while more is coming */
     DRAIN_US_MAX = 10000000, /* for the last syncs when asked to stop */
     EARLY_SHARE = 4          /* of the changed entries that memory has room for */
 };
 
 static enum status run_operators(struct spine *s, bool commit_ended, uint64_t seq, struct error *err)
 {
-    TRY(flow_run(s->flow, err));
+    TRY(flow_push(s->flow, err));
+    if (!s->held) {
+        s->held = true;
+        s->held_since_us = clock_mono_us();
+    }
     store_reader_recycle(s->reader);
     s->mid_commit = !commit_ended;
     s->folded = commit_ended ? seq + 1 : seq;
@@ -32,6 +37,15 @@ static enum status run_operators(struct spine *s, bool commit_ended, uint64_t se
         return store_spill(s->store, err);
     }
     return STATUS_OK;
+}
+
+enum status spine_give_out(struct spine *s, struct error *err)
+{
+    if (!s->held) {
+        return STATUS_OK;
+    }
+    s->held = false;
+    return flow_run(s->flow, err);
 }
 
 /* How many changes to fold before the operators run: as many as there is memory for, also for what they will write. */
@@ -101,6 +115,7 @@ enum status spine_checkpoint_if_due(struct spine *s, struct error *err)
     if (!full && (!due || store_checkpoint_running(s->store) || store_durable_seq_next(s->store) < s->folded)) {
         return STATUS_OK;
     }
+    TRY(spine_give_out(s, err));
     TRY(spine_note_events(s, err));
     TRY(store_checkpoint_begin(s->store, s->folded, err));
     s->checkpoint_begun = s->folded;
@@ -137,10 +152,21 @@ static enum status tell_durable(struct spine *s, struct error *err)
     return intake_acknowledge(s->intake, durable, err);
 }
 
+/* While more comes at once groups hold back; what has come is shown as soon as nothing more does. */
+static enum status give_out_if_due(struct spine *s, struct error *err)
+{
+    bool more = s->reader_more || (!s->source_ended && intake_has_more(s->intake));
+    if (s->mid_commit || (more && clock_mono_us() - s->held_since_us < HOLD_US_MAX)) {
+        return STATUS_OK;
+    }
+    return spine_give_out(s, err);
+}
+
 static enum status turn(struct spine *s, struct error *err)
 {
     TRY(take(s, err));
     TRY(spine_fold(s, UINT64_MAX, err));
+    TRY(give_out_if_due(s, err));
     TRY(link_step(s, false, err));
     TRY(tell_durable(s, err));
     TRY(spine_checkpoint_if_due(s, err));
@@ -152,6 +178,9 @@ static int wait_ms(const struct spine *s)
 {
     int64_t now = clock_mono_us();
     int64_t wait = WAIT_US_MAX;
+    if (s->held && s->held_since_us + HOLD_US_MAX - now < wait) {
+        wait = s->held_since_us + HOLD_US_MAX - now;
+    }
     if (s->folded != s->checkpoint_begun && s->checkpoint_at_us - now < wait) {
         wait = s->checkpoint_at_us - now;
     }
@@ -197,6 +226,7 @@ static enum status drain(struct spine *s, int64_t deadline_us, struct error *err
         TRY(spine_fold(s, UINT64_MAX, err));
         TRY(spine_checkpoint_if_due(s, err));
     } while (s->reader_more);
+    TRY(spine_give_out(s, err));
     TRY(tell_durable(s, err));
     while (!link_is_synced(s) && clock_mono_us() < deadline_us) {
         TRY(link_step(s, true, err));

@@ -64,7 +64,9 @@ struct spine {
     uint64_t run_bytes;   /* the same, for wide rows */
     uint64_t folded;      /* commits below are folded and run */
     bool mid_commit;      /* some chunks of commit `folded` are folded, not its last */
-    bool pending_on;      /* changes are gathered for the sink */
+    bool held;            /* groups may hold back what they would give out, since held_since_us */
+    int64_t held_since_us;
+    bool pending_on; /* changes are gathered for the sink */
     bool source_ended;
     bool reader_more;          /* the reader has more for now */
     int64_t checkpoint_at_us;  /* when the next is due */
@@ -84,6 +86,8 @@ void spine_close(struct spine *s);
 /* spine.c */
 /* Folds up to about a turn's worth of commits, none with seq >= `seq_limit`. */
 enum status spine_fold(struct spine *s, uint64_t seq_limit, struct error *err);
+/* Has groups give out what they hold back: before anybody looks at the state or the views. */
+enum status spine_give_out(struct spine *s, struct error *err);
 enum status spine_checkpoint_if_due(struct spine *s, struct error *err);
 /* Notes in the next checkpoint how many events the state is made of. */
 enum status spine_note_events(struct spine *s, struct error *err);

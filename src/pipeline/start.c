@@ -172,7 +172,7 @@ static enum status catch_up(struct spine *s, uint64_t seq_limit, struct error *e
         }
     }
     s->progress_shown = s->progress_shown || shown;
-    return STATUS_OK;
+    return spine_give_out(s, err);
 }
 
 /* The end of a recovery or replay that took long enough to be told; the state is on disk by then. */
