@@ -29,36 +29,6 @@ void packed_append_nil(struct buffer *out)
     buffer_append_byte(out, TAG_NIL);
 }
 
-/* A tag for eight bits, those for 16, 32 and 64 being the next three, and as many bits of `value`. */
-static inline void append_whole(struct buffer *out, uint8_t tag8, int doublings, uint64_t value)
-{
-    uint8_t *to = buffer_reserve(out, HEAD_BYTES_MAX);
-    unsigned bytes = 1u << doublings;
-    to[0] = (uint8_t)(tag8 + doublings);
-    store_be64(to + 1, value << (64 - 8 * bytes));
-    out->len += 1 + bytes;
-}
-
-void packed_append_uint(struct buffer *out, uint64_t value)
-{
-    if (value < 0x80) {
-        buffer_append_byte(out, (uint8_t)value);
-        return;
-    }
-    append_whole(out, TAG_UINT8, (value > UINT8_MAX) + (value > UINT16_MAX) + (value > UINT32_MAX), value);
-}
-
-void packed_append_int(struct buffer *out, int64_t value)
-{
-    if (value >= 0) {
-        packed_append_uint(out, (uint64_t)value);
-    } else if (value >= -32) {
-        buffer_append_byte(out, (uint8_t)value);
-    } else {
-        append_whole(out, TAG_INT8, (value < INT8_MIN) + (value < INT16_MIN) + (value < INT32_MIN), (uint64_t)value);
-    }
-}
-
 static void append_sized(struct buffer *out, struct bytes data, uint8_t tag8, uint8_t tag16, uint8_t tag32)
 {
     uint8_t *to = buffer_reserve(out, HEAD_BYTES_MAX + data.len);

@@ -24,11 +24,44 @@ static inline struct packed_reader packed_reader_of(struct bytes data)
 
 void packed_append_array(struct buffer *out, uint32_t count); /* the header of an array of `count` items */
 void packed_append_nil(struct buffer *out);
-void packed_append_uint(struct buffer *out, uint64_t value);
-void packed_append_int(struct buffer *out, int64_t value);
+static inline void packed_append_uint(struct buffer *out, uint64_t value);
+static inline void packed_append_int(struct buffer *out, int64_t value);
 void packed_append_str(struct buffer *out, struct bytes text);
 void packed_append_bin(struct buffer *out, struct bytes data);
 void packed_append_datum(struct buffer *out, enum type_kind kind, const struct datum *d);
+
+enum { PACKED_UINT8 = 0xcc, PACKED_INT8 = 0xd0, PACKED_INT_BYTES_MAX = 9 };
+
+/* A tag for eight bits, those for 16, 32 and 64 being the next three, and as many bits of `value`. */
+static inline void packed_append_whole(struct buffer *out, uint8_t tag8, int doublings, uint64_t value)
+{
+    uint8_t *to = buffer_reserve(out, PACKED_INT_BYTES_MAX);
+    unsigned bytes = 1u << doublings;
+    to[0] = (uint8_t)(tag8 + doublings);
+    store_be64(to + 1, value << (64 - 8 * bytes));
+    out->len += 1 + bytes;
+}
+
+static inline void packed_append_uint(struct buffer *out, uint64_t value)
+{
+    if (value < 0x80) {
+        buffer_append_byte(out, (uint8_t)value);
+        return;
+    }
+    packed_append_whole(out, PACKED_UINT8, (value > UINT8_MAX) + (value > UINT16_MAX) + (value > UINT32_MAX), value);
+}
+
+static inline void packed_append_int(struct buffer *out, int64_t value)
+{
+    if (value >= 0) {
+        packed_append_uint(out, (uint64_t)value);
+    } else if (value >= -32) {
+        buffer_append_byte(out, (uint8_t)value);
+    } else {
+        packed_append_whole(out, PACKED_INT8, (value < INT8_MIN) + (value < INT16_MIN) + (value < INT32_MIN),
+                            (uint64_t)value);
+    }
+}
 
 /* All readers: STATUS_CORRUPT where the bytes end too early or are of another type; the position is then undefined.
  * What is handed out borrows the bytes read. */

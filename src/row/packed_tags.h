@@ -2,6 +2,8 @@
 #ifndef ROW_PACKED_TAGS_H
 #define ROW_PACKED_TAGS_H
 
+#include "row/packed.h"
+
 enum packed_tag {
     TAG_NIL = 0xc0,
     TAG_FALSE = 0xc2,
@@ -14,11 +16,11 @@ enum packed_tag {
     TAG_EXT32 = 0xc9,
     TAG_FLOAT32 = 0xca,
     TAG_FLOAT64 = 0xcb,
-    TAG_UINT8 = 0xcc,
+    TAG_UINT8 = PACKED_UINT8,
     TAG_UINT16 = 0xcd,
     TAG_UINT32 = 0xce,
     TAG_UINT64 = 0xcf,
-    TAG_INT8 = 0xd0,
+    TAG_INT8 = PACKED_INT8,
     TAG_INT16 = 0xd1,
     TAG_INT32 = 0xd2,
     TAG_INT64 = 0xd3,
