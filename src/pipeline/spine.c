@@ -156,7 +156,7 @@ static enum status tell_durable(struct spine *s, struct error *err)
 static enum status give_out_if_due(struct spine *s, struct error *err)
 {
     bool more = s->reader_more || (!s->source_ended && intake_has_more(s->intake));
-    if (s->mid_commit || (more && clock_mono_us() - s->held_since_us < HOLD_US_MAX)) {
+    if (more && clock_mono_us() - s->held_since_us < HOLD_US_MAX) {
         return STATUS_OK;
     }
     return spine_give_out(s, err);
