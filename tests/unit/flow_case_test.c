@@ -454,6 +454,46 @@ static void what_is_held_back_puts_no_view_into_error(void **state)
     world_close(&w);
 }
 
+/* Rows 0 .. count - 1, their `a` the number modulo `groups`, in chunks that a run takes whole. */
+static void push_rows(struct world *w, int count, int groups)
+{
+    bool last;
+    for (int id = 0; id < count; id++) {
+        event_append_row(&w->chunk, EVENT_INSERT, T, 2);
+        number(w, id);
+        number(w, id % groups);
+    }
+    world_append(w, true);
+    assert_true(world_fold_one(w, &last));
+    world_push(w);
+}
+
+static void no_more_is_held_back_than_there_is_room_for(void **state)
+{
+    (void)state;
+    static const struct given t[] = {{"id", TYPE_INT4}, {"a", TYPE_INT4}};
+    static const struct {
+        int rows;
+        int groups;
+        bool given_out;
+    } cases[] = {{16 * 1024 - 1, 16 * 1024 - 1, false},
+                 {16 * 1024, 16 * 1024, true},
+                 {256 * 1024 - 1, 3, false},
+                 {256 * 1024, 3, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world w;
+        world_open(&w, "create table t (id int primary key, a int);\n"
+                       "create materialized view v as select a, count(*) as c from t group by a;\n");
+        announce(&w, T, "t", t, 2);
+        push_rows(&w, cases[i].rows, cases[i].groups);
+        assert_int_equal(w.mirror[0].count, cases[i].given_out ? cases[i].groups : 0);
+        world_run(&w);
+        assert_int_equal(w.mirror[0].count, cases[i].groups);
+        world_check_mirror(&w);
+        world_close(&w);
+    }
+}
+
 static void a_view_that_would_hold_a_row_less_than_no_time_stops_the_flow(void **state)
 {
     (void)state;
@@ -635,6 +675,7 @@ int main(void)
         cmocka_unit_test(the_text_of_a_failure_shows_the_values_that_were_read),
         cmocka_unit_test(an_aggregate_that_overflows_is_an_error_of_its_group_alone_in_time),
         cmocka_unit_test(what_is_held_back_puts_no_view_into_error),
+        cmocka_unit_test(no_more_is_held_back_than_there_is_room_for),
         cmocka_unit_test(a_view_that_would_hold_a_row_less_than_no_time_stops_the_flow),
         cmocka_unit_test(a_change_of_an_unknown_table_id_or_of_wrong_width_is_corruption),
         cmocka_unit_test(equal_numbers_are_one_row_whose_image_some_row_has),
