@@ -50,16 +50,15 @@ static inline uint64_t digits_before(const uint8_t *end, size_t count)
     return digits_value(first) * 100000000 + digits_last(load_le64(end - 8), low);
 }
 
-static const uint64_t digits_tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
-
 /* The value of `text`, which is 1 to DIGITS_MAX digits and nothing else; false where it is something else. */
 static inline bool digits_whole(struct bytes text, uint64_t *out)
 {
+    static const uint64_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
     const uint8_t *end = text.data + text.len;
     if (text.len > 8 && text.len <= 16) {
         uint64_t first = load_le64(text.data);
         uint64_t last = load_le64(end - 8);
-        *out = digits_value(first) * digits_tens[text.len - 8] + digits_last(last, text.len - 8);
+        *out = digits_value(first) * tens[text.len - 8] + digits_last(last, text.len - 8);
         return (digits_others(first) | digits_others(last)) == 0;
     }
     if (text.len >= 4 && text.len <= 8) {
@@ -72,7 +71,7 @@ static inline bool digits_whole(struct bytes text, uint64_t *out)
         uint64_t first = load_le64(text.data);
         uint64_t second = load_le64(text.data + 8);
         uint64_t last = load_le64(end - 8);
-        *out = (digits_value(first) * digits_tens[8] + digits_value(second)) * digits_tens[text.len - 16] +
+        *out = (digits_value(first) * tens[8] + digits_value(second)) * tens[text.len - 16] +
                digits_last(last, text.len - 16);
         return (digits_others(first) | digits_others(second) | digits_others(last)) == 0;
     }

@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-enum { PIECE_BYTES_MORE = JSON_USUAL_BYTES /* to read behind the literal */ };
-
 struct slot {
     uint32_t at; /* in the text, a string's quotes included */
     uint32_t len;
@@ -88,6 +86,13 @@ static const uint8_t *take_any(const struct json_scan *s, const uint8_t *p, cons
     return json_scan_value(&at, piece->to) ? at.next : NULL;
 }
 
+/* The same, tried first as what most values are. */
+static inline const uint8_t *take_value(const struct json_scan *s, const uint8_t *p, const struct piece *piece)
+{
+    const uint8_t *behind = json_take_usual(p, piece->has_room, piece->to);
+    return behind != NULL ? behind : take_any(s, p, piece);
+}
+
 /* The same near the text's end, where the usual value is read from a copy. */
 static const uint8_t *take_near_end(const struct json_scan *s, const uint8_t *p, const struct piece *piece)
 {
@@ -109,7 +114,7 @@ static const uint8_t *match_pieces(const struct debezium_shape *shape, const str
     const uint8_t *const end = s->end;
     for (const struct piece *piece = shape->pieces;; piece++) {
         size_t left = (size_t)(end - p);
-        bool near_end = left < (size_t)piece->len + PIECE_BYTES_MORE;
+        bool near_end = left < (size_t)piece->len + JSON_USUAL_BYTES;
         if (near_end ? left < piece->len || !bytes_equal(bytes_of(p, piece->len), bytes_of(piece->text, piece->len))
                      : !literals_equal(p, piece->text, piece->len)) {
             return NULL;
@@ -118,8 +123,7 @@ static const uint8_t *match_pieces(const struct debezium_shape *shape, const str
         if (piece->to == NULL) {
             return p;
         }
-        const uint8_t *behind = near_end ? take_near_end(s, p, piece) : json_take_usual(p, piece->has_room, piece->to);
-        p = behind != NULL ? behind : near_end ? NULL : take_any(s, p, piece);
+        p = near_end ? take_near_end(s, p, piece) : take_value(s, p, piece);
         if (p == NULL) {
             return NULL;
         }

@@ -546,5 +546,5 @@ static bool escaped_is(struct bytes escaped, const char *text, size_t len)
 
 bool json_escaped_is(const struct json_value *v, struct bytes text)
 {
-    return v->escaped && escaped_is(v->text, (const char *)text.data, text.len);
+    return escaped_is(v->text, (const char *)text.data, text.len);
 }

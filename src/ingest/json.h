@@ -67,8 +67,8 @@ static inline bool json_value_is(const struct json_value *v, const char *text)
 {
     struct bytes wanted = bytes_of(text, strlen(text));
     return v->kind == JSON_STRING &&
-           ((!v->escaped && v->text.len == wanted.len && memcmp(v->text.data, text, wanted.len) == 0) ||
-            (v->escaped && json_escaped_is(v, wanted)));
+           (v->escaped ? json_escaped_is(v, wanted)
+                       : v->text.len == wanted.len && memcmp(v->text.data, text, wanted.len) == 0);
 }
 
 /* ---- the usual value ---- */

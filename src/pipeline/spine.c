@@ -26,10 +26,7 @@ enum {
 static enum status run_operators(struct spine *s, bool commit_ended, uint64_t seq, struct error *err)
 {
     TRY(flow_push(s->flow, err));
-    if (!s->held) {
-        s->held = true;
-        s->held_since_us = clock_mono_us();
-    }
+    s->held_since_us = s->held_since_us != 0 ? s->held_since_us : clock_mono_us();
     store_reader_recycle(s->reader);
     s->mid_commit = !commit_ended;
     s->folded = commit_ended ? seq + 1 : seq;
@@ -41,10 +38,10 @@ static enum status run_operators(struct spine *s, bool commit_ended, uint64_t se
 
 enum status spine_give_out(struct spine *s, struct error *err)
 {
-    if (!s->held) {
+    if (s->held_since_us == 0) {
         return STATUS_OK;
     }
-    s->held = false;
+    s->held_since_us = 0;
     return flow_run(s->flow, err);
 }
 
@@ -178,7 +175,7 @@ static int wait_ms(const struct spine *s)
 {
     int64_t now = clock_mono_us();
     int64_t wait = WAIT_US_MAX;
-    if (s->held && s->held_since_us + HOLD_US_MAX - now < wait) {
+    if (s->held_since_us != 0 && s->held_since_us + HOLD_US_MAX - now < wait) {
         wait = s->held_since_us + HOLD_US_MAX - now;
     }
     if (s->folded != s->checkpoint_begun && s->checkpoint_at_us - now < wait) {

@@ -60,13 +60,12 @@ struct spine {
     struct redriven redriven;   /* the log's */
     struct event_schema *known; /* in a replay: the whole log's journal */
     size_t known_count;
-    uint64_t run_changes; /* folded before the operators run: the more, the more of them are about the same rows */
-    uint64_t run_bytes;   /* the same, for wide rows */
-    uint64_t folded;      /* commits below are folded and run */
-    bool mid_commit;      /* some chunks of commit `folded` are folded, not its last */
-    bool held;            /* groups may hold back what they would give out, since held_since_us */
-    int64_t held_since_us;
-    bool pending_on; /* changes are gathered for the sink */
+    uint64_t run_changes;  /* folded before the operators run: the more, the more of them are about the same rows */
+    uint64_t run_bytes;    /* the same, for wide rows */
+    uint64_t folded;       /* commits below are folded and run */
+    bool mid_commit;       /* some chunks of commit `folded` are folded, not its last */
+    int64_t held_since_us; /* groups may hold back what they would give out; 0 = they do not */
+    bool pending_on;       /* changes are gathered for the sink */
     bool source_ended;
     bool reader_more;          /* the reader has more for now */
     int64_t checkpoint_at_us;  /* when the next is due */

@@ -47,41 +47,37 @@ enum status packed_read_array(struct packed_reader *r, uint32_t *count, struct e
 }
 
 const uint8_t packed_plain_bytes[256] = {
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, /* 0 .. 127 */
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-    1,  1,  1,  1,  1,  1,  1,  1,  0,  0,  0,  0,  0,  0,  0,  0,  0, 0, 0, 0, 0, 0, 0, 0, /* maps, arrays */
-    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
-    11, 12, 13, 14, 15, 16, /* short texts */
-    17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0,
-    5,  9,  2,  3,  5,  9,                                         /* nil, -, false, true, bin, ext, floats, uints */
-    2,  3,  5,  9,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0, /* ints, fixexts, str, array, map */
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1, /* -32 .. -1 */
-    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  /* maps */
+    0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  /* arrays */
+    1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15, 16, /* short texts */
+    17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, /* short texts */
+    1,  0,  1,  1,  0,  0,  0,  0,  0,  0,  5,  9,  2,  3,  5,  9,  /* nil, -, false, true, bin, ext, floats, uints */
+    2,  3,  5,  9,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  /* ints, fixexts, str, array, map */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
+    1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  1,  /* whole numbers */
 };
 
-/* Bytes of a whole value by its tag, from 0xc0 on; 0 where a length follows or the tag stands for nothing. */
-static const uint8_t fixed_bytes[64] = {
-    1, 0, 1, 1, 0, 0, 0, 0,  0,  0, 5, 9, 2, 3, 5, 9, /* nil, -, false, true, bin, ext, floats, uints */
-    2, 3, 5, 9, 3, 4, 6, 10, 18, 0, 0, 0, 0, 0, 0, 0, /* ints, fixexts, str, array, map */
-    1, 1, 1, 1, 1, 1, 1, 1,  1,  1, 1, 1, 1, 1, 1, 1, /* -32 .. -17 */
-    1, 1, 1, 1, 1, 1, 1, 1,  1,  1, 1, 1, 1, 1, 1, 1, /* -16 .. -1 */
-};
-
-/* Which of these it is cannot be foretold: without branches. */
 static inline bool is_int_tag(uint8_t tag)
 {
-    return ((tag < 0x80) | (tag >= 0xe0) | ((uint8_t)(tag - TAG_UINT8) <= TAG_INT64 - TAG_UINT8)) != 0;
+    return tag < 0x80 || tag >= 0xe0 || (tag >= TAG_UINT8 && tag <= TAG_INT64);
 }
 
 /* The value of an integer's tag and `body`, the eight bytes after it, of which `bytes` - 1 count. */
 static inline int64_t int_of(uint8_t tag, uint64_t body, unsigned bytes)
 {
-    unsigned shift = (64 - 8 * (bytes - 1)) & 63;
-    int64_t signs = tag < TAG_INT8 ? (int64_t)(body >> shift) : (int64_t)body >> shift;
-    return bytes == 1 ? (int8_t)tag : signs;
+    if (bytes == 1) {
+        return (int8_t)tag;
+    }
+    unsigned shift = 64 - 8 * (bytes - 1);
+    return tag < TAG_INT8 ? (int64_t)(body >> shift) : (int64_t)body >> shift;
 }
 
 /* `*above`: an unsigned one past int64. */
@@ -374,8 +370,8 @@ static enum status skip_sized(struct packed_reader *r, uint8_t tag, struct error
 
 static inline enum status skip_scalar(struct packed_reader *r, uint8_t tag, struct error *err)
 {
-    size_t bytes = tag < 0x80 ? 1 : tag < 0xc0 ? 1 + (size_t)(tag & 0x1f) : fixed_bytes[tag - 0xc0];
-    if (bytes == 0 || (tag >= 0x80 && tag < 0xa0)) {
+    size_t bytes = packed_plain_bytes[tag];
+    if (bytes == 0) {
         return skip_sized(r, tag, err);
     }
     if (left_in(r) < bytes) {
